@@ -1,0 +1,143 @@
+//! Refusals: why the chain does not take what a worker brings.
+//!
+//! A worker's messages carry their own authority and pay no fee, so a bad one must never enter a block: it
+//! is refused where it is checked, and all that comes back is one byte, the `n` of
+//! `InvalidTransaction::Custom(n)`. Here that byte gets its meaning back.
+//!
+//! # Shape
+//! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs.
+//!
+//! # Properties
+//! - Every code stands for one rule, for ever: a code is never given to another rule.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// The largest code that belongs to evidence.
+pub const EVIDENCE_CODE_MAX: u8 = 127;
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// A rule of the chain that a message broke.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+            TypeInfo, thiserror::Error,
+        )]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+        pub enum Refusal {
+            /// The evidence itself, or a piece of collateral, was refused by the rule with this code of
+            /// `phala_evidence::Rejection`.
+            #[codec(index = 0)]
+            #[error("the evidence is refused (rule {0})")]
+            Evidence(u8),
+            $($(#[$doc])* #[codec(index = $code)] #[error($text)] $name,)*
+        }
+
+        impl Refusal {
+            /// Every refusal that is not the evidence's.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The byte that travels.
+            ///
+            /// # Invariant
+            /// `Refusal::from_code(refusal.code()) == Some(refusal)` for every evidence code up to
+            /// [`EVIDENCE_CODE_MAX`] and every other refusal.
+            pub const fn code(self) -> u8 {
+                match self {
+                    Self::Evidence(rule) if rule > EVIDENCE_CODE_MAX => EVIDENCE_CODE_MAX,
+                    Self::Evidence(rule) => rule,
+                    $(Self::$name => $code,)*
+                }
+            }
+
+            /// What a byte means. None when no rule has this code.
+            pub const fn from_code(code: u8) -> Option<Self> {
+                match code {
+                    0..=EVIDENCE_CODE_MAX => Some(Self::Evidence(code)),
+                    $($code => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// The network was started without a certificate that evidence could chain up to.
+    RootMissing = 128, "the network has no trusted root yet: its administrator must set one";
+    /// See [`crate::address::endpoint_is_well_formed`].
+    Endpoint = 129, "the endpoint is not http(s)://host[:port] without a path";
+    /// The block named in the evidence is not one of this chain's recent blocks.
+    BlockUnknown = 130, "the block named in the registration is not a block of this chain";
+    /// See [`crate::limits::REGISTRATION_BLOCK_AGE_MAX`].
+    BlockTooOld = 131, "the block named in the registration is too old: register again with a recent one";
+    /// Not signed by the worker's identity.
+    IdentitySignature = 132, "the registration is not signed by the worker's identity";
+    /// The quote was taken over something else.
+    ReportData = 133, "the quote was not taken over this registration, block and network";
+    /// The code that the machine runs is not on the list.
+    Measurement = 134, "the measurement is not on the network's list of allowed ones";
+    /// A simulated TEE on a network that wants real ones.
+    DevelopmentRoot = 135, "the evidence comes from a simulated TEE, which this network refuses";
+    /// A certificate is called Intel's and is not.
+    RootMislabelled = 136, "a root other than Intel's is configured under Intel's name";
+    /// Another worker has this instance key.
+    InstanceTaken = 137, "another worker has registered this instance key";
+    /// Evidence over this block, or a later one, was already used: a replay.
+    EvidenceUsed = 138, "the worker has already registered with evidence over this block or a later one";
+    /// One registration of a worker per block.
+    RegisteredThisBlock = 139, "the worker has registered in this block: renew in a later one";
+    /// See [`crate::limits::REGISTRATIONS_PER_BLOCK_MAX`]. A transaction pool tries again in the next block.
+    BlockFull = 140, "the block already holds as many registrations as it may: try the next one";
+    /// Collateral replaces older collateral only.
+    CollateralNotNewer = 141, "the chain has this piece of collateral or a newer one";
+    /// The chain keeps a bounded number of pieces.
+    CollateralFull = 142, "the chain already holds as many pieces of collateral as it may";
+
+    /// No such program, or it was removed.
+    ProgramUnknown = 160, "no such program";
+    /// Only a program that is being deployed becomes ready.
+    NotDeploying = 161, "the program is already live";
+    /// The worker does not work in the program's cluster.
+    NotAssigned = 162, "the worker is not assigned to the program's cluster";
+    /// No current admission: never registered, or it has expired.
+    NotAdmitted = 163, "the worker's admission has expired or never was: register first";
+    /// Not signed by the worker's current instance: an older process, a clone, or a forger.
+    InstanceSignature = 164, "the message is not signed by the worker's current instance";
+    /// The program has no worker that made it ready.
+    NotLive = 165, "the program is not live yet";
+    /// Another worker holds the program's keys.
+    NotKeeper = 166, "another worker made this program ready and holds its keys";
+    /// The anchor answers what is answered already.
+    AnchorStale = 167, "the anchor starts before the program's newest version";
+    /// The anchor leaves a gap.
+    AnchorGap = 168, "the anchor starts after the program's newest version";
+    /// The anchor answers no command.
+    AnchorEmpty = 169, "the anchor must answer at least one command";
+    /// See [`crate::anchor::ANCHOR_COMMANDS_MAX`].
+    AnchorTooLong = 170, "the anchor answers more commands than one anchor may";
+    /// The anchor answers commands that nobody sent.
+    AnchorBeyondCommands = 171, "the anchor answers commands that were never sent";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_survives_its_byte() {
+        for refusal in Refusal::ALL {
+            assert!(refusal.code() > EVIDENCE_CODE_MAX);
+            assert_eq!(Refusal::from_code(refusal.code()), Some(*refusal));
+        }
+        for code in 0..=EVIDENCE_CODE_MAX {
+            assert_eq!(Refusal::from_code(code).map(Refusal::code), Some(code));
+        }
+    }
+
+    #[test]
+    fn a_byte_means_one_rule_or_none() {
+        let known = (0..=u8::MAX).filter(|code| Refusal::from_code(*code).is_some()).count();
+        assert_eq!(known, 128 + Refusal::ALL.len());
+    }
+}
