@@ -1,0 +1,238 @@
+//! Extrinsics: what can be asked of the runtime, and how it is signed.
+//!
+//! A worker must not believe a node's metadata about the meaning of what it signs, so it encodes calls by
+//! itself; clients share that. The runtime's tests hold every call here against the runtime's own encoding.
+//!
+//! # Shape
+//! `compact length ‖ preamble ‖ extension ‖ call`. Preamble: `0x84 ‖ address ‖ signature` when an account signs, `0x45 ‖ 0x00`
+//! (general transaction, extension version 0) when the call carries its own authority.
+
+use crate::{
+    anchor::SignedAnchor,
+    collateral::Collateral,
+    command::SealedCommand,
+    ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ProgramId, WorkerId},
+    program::{Manifest, Name, SignedReady},
+    registration::Submission,
+};
+use alloc::{boxed::Box, vec, vec::Vec};
+use codec::{Compact, Encode};
+use sp_crypto_hashing::blake2_256;
+
+/// A call of the runtime.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Call {
+    /// PHA.
+    #[codec(index = 5)]
+    Balances(Balances),
+    /// Keys of validators.
+    #[codec(index = 7)]
+    Session(Session),
+    /// The development network's administrator.
+    #[codec(index = 40)]
+    Sudo(Sudo),
+    /// Workers.
+    #[codec(index = 50)]
+    Registry(Registry),
+    /// Programs.
+    #[codec(index = 51)]
+    Programs(Programs),
+}
+
+/// An account as an address: `MultiAddress::Id`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Address {
+    /// An account's 32 bytes.
+    #[codec(index = 0)]
+    Id(Account),
+}
+
+/// Calls of `pallet-balances`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Balances {
+    /// Sends PHA, keeping the sender alive.
+    #[codec(index = 3)]
+    TransferKeepAlive {
+        /// Who receives.
+        to: Address,
+        /// Planck.
+        #[codec(compact)]
+        amount: u128,
+    },
+}
+
+/// Calls of `pallet-session`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Session {
+    /// Replaces the caller's session keys from the session after next on.
+    #[codec(index = 0)]
+    SetKeys {
+        /// BABE and GRANDPA public keys.
+        keys: [[u8; 32]; 2],
+        /// Proof that the caller holds them, as `author_rotateKeysWithOwner` gives it.
+        proof: Vec<u8>,
+    },
+}
+
+/// Calls of `pallet-sudo`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Sudo {
+    /// Makes a call as root.
+    #[codec(index = 0)]
+    Sudo {
+        /// The call.
+        call: Box<Call>,
+    },
+}
+
+/// Calls of `pallet-registry`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Registry {
+    /// A worker registers or renews. Carries its own authority.
+    #[codec(index = 0)]
+    Register {
+        /// Registration and evidence.
+        submission: Box<Submission>,
+    },
+    /// Anyone refreshes collateral. Carries its own authority.
+    #[codec(index = 1)]
+    StoreCollateral {
+        /// The piece.
+        collateral: Box<Collateral>,
+    },
+    /// Root lists a measurement.
+    #[codec(index = 2)]
+    AllowMeasurement {
+        /// Which.
+        measurement: Hash,
+    },
+    /// Root unlists a measurement.
+    #[codec(index = 3)]
+    DisallowMeasurement {
+        /// Which.
+        measurement: Hash,
+    },
+}
+
+/// Calls of `pallet-programs`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Programs {
+    /// Founds a cluster owned by the caller.
+    #[codec(index = 0)]
+    CreateCluster,
+    /// The cluster's owner gives it a registered worker.
+    #[codec(index = 1)]
+    AssignWorker {
+        /// To which.
+        cluster: ClusterId,
+        /// Whom.
+        worker: WorkerId,
+    },
+    /// The cluster's owner takes a worker away.
+    #[codec(index = 2)]
+    UnassignWorker {
+        /// Whom.
+        worker: WorkerId,
+    },
+    /// Deploys a program.
+    #[codec(index = 3)]
+    Deploy {
+        /// Who runs it.
+        cluster: ClusterId,
+        /// What its owner calls it.
+        name: Name,
+        /// What runs.
+        code: CodeHash,
+        /// Its size.
+        code_bytes: u32,
+        /// What it asks for.
+        manifest: Manifest,
+    },
+    /// The owner removes a program.
+    #[codec(index = 4)]
+    Remove {
+        /// Which.
+        program: ProgramId,
+    },
+    /// Sends a sealed command.
+    #[codec(index = 5)]
+    Command {
+        /// To which program.
+        program: ProgramId,
+        /// The request.
+        sealed: SealedCommand,
+    },
+    /// A worker says that a program answers. Carries its own authority.
+    #[codec(index = 6)]
+    Ready {
+        /// Signed by its instance.
+        ready: SignedReady,
+    },
+    /// A worker anchors. Carries its own authority.
+    #[codec(index = 7)]
+    Anchor {
+        /// Signed by its instance.
+        anchor: SignedAnchor,
+    },
+}
+
+/// What a signature commits to beside the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigningContext {
+    /// Which network.
+    pub genesis: GenesisHash,
+    /// The runtime's `spec_version`.
+    pub spec_version: u32,
+    /// The runtime's `transaction_version`.
+    pub transaction_version: u32,
+    /// How many extrinsics the account has sent.
+    pub nonce: u32,
+}
+
+/// Explicit part of the transaction extensions: era (immortal), nonce, tip, metadata-hash mode (off).
+fn extension(nonce: u32) -> Vec<u8> {
+    let mut out = vec![0];
+    Compact(nonce).encode_to(&mut out);
+    Compact(0u128).encode_to(&mut out);
+    out.push(0);
+    out
+}
+
+fn framed(body: Vec<u8>) -> Vec<u8> {
+    let mut out = Compact(body.len() as u32).encode();
+    out.extend(body);
+    out
+}
+
+impl Call {
+    /// An extrinsic for a call that carries its own authority.
+    pub fn authorized(&self) -> Vec<u8> {
+        let mut body = vec![0x45, 0];
+        body.extend(extension(0));
+        self.encode_to(&mut body);
+        framed(body)
+    }
+
+    /// The bytes that an account signs to make this call (sr25519, context `substrate`).
+    pub fn signing_payload(&self, context: &SigningContext) -> Vec<u8> {
+        let mut payload = self.encode();
+        payload.extend(extension(context.nonce));
+        context.spec_version.encode_to(&mut payload);
+        context.transaction_version.encode_to(&mut payload);
+        context.genesis.encode_to(&mut payload);
+        context.genesis.encode_to(&mut payload);
+        payload.push(0);
+        if payload.len() > 256 { blake2_256(&payload).to_vec() } else { payload }
+    }
+
+    /// An extrinsic signed by `signer` with an sr25519 `signature` over [`Call::signing_payload`].
+    pub fn signed(&self, signer: &Account, signature: &[u8; 64], nonce: u32) -> Vec<u8> {
+        let mut body = vec![0x84, 0];
+        body.extend_from_slice(&signer.0);
+        body.push(1);
+        body.extend_from_slice(signature);
+        body.extend(extension(nonce));
+        self.encode_to(&mut body);
+        framed(body)
+    }
+}
