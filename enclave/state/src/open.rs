@@ -2,7 +2,7 @@
 
 use crate::{
     Disk, DiskError, Entropy, ProgramState, Snapshot, StateKeys,
-    entry::{Entry, FORMAT, Leaf, Meta, Undo, setting_leaf, state_leaf, state_name},
+    entry::{Entry, FORMAT, Leaf, Meta, Undo, setting_leaf, state_leaf},
     keys::{Name, Nonce},
     program::Kept,
     tree::Tree,
@@ -144,7 +144,6 @@ impl Found {
         match entry {
             Entry::State { bucket, key, value } => {
                 let value = Bytes::from(value);
-                debug_assert_eq!(own_name, state_name(keys, &bucket, &key));
                 self.leaves.push((own_name, Some(keys.leaf(&own_name, &value))));
                 newest.put(&bucket, &key, Some(value));
             }
@@ -208,4 +207,83 @@ fn walk_back(
         at = before;
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryDisk;
+    use crate::entry::undo_name;
+    use codec::Encode;
+    use phala_crypto::Secret;
+
+    const PROGRAM: ProgramId = ProgramId([1; 32]);
+
+    fn keys() -> StateKeys {
+        StateKeys::derive(&Secret::new([7; 32]))
+    }
+
+    fn open(entries: Vec<(Name, Vec<u8>)>, meta: impl Fn(Meta) -> Vec<u8>) -> Result<ProgramState, OpenError> {
+        let entropy = |out: &mut [u8]| out.fill(9);
+        let (mut local, mut sealed) = (Tree::new(), BTreeMap::new());
+        let count = entries.len();
+        for (name, plain) in entries {
+            let (nonce, bytes) = keys().seal(&PROGRAM, &name, &plain, &entropy);
+            local.apply(vec![(name, Some(nonce))], count);
+            sealed.insert(name.to_vec(), bytes);
+        }
+        let good = Meta {
+            format: FORMAT,
+            version: 2,
+            root: Tree::new().root().0,
+            local_root: local.root().0,
+            entries: count as u64,
+        };
+        let name = Meta::name(&keys());
+        sealed.insert(name.to_vec(), keys().seal(&PROGRAM, &name, &meta(good), &entropy).1);
+        let disk = MemoryDisk::new();
+        disk.replace(&PROGRAM, sealed);
+        ProgramState::open(Arc::new(disk), PROGRAM, keys(), Arc::new(entropy))
+    }
+
+    fn undo(from: u64, to: u64) -> Undo {
+        Undo { from, to, root: Tree::new().root().0, ..Undo::default() }
+    }
+
+    fn open_with(undos: &[Undo]) -> Result<ProgramState, OpenError> {
+        let entries = undos.iter().map(|undo| (undo_name(&keys(), undo.to), Entry::Undo(undo.clone()).encode()));
+        open(entries.collect(), |meta| meta.encode())
+    }
+
+    #[test]
+    fn another_format_is_told_apart_from_damage() {
+        assert_eq!(open(vec![], |meta| meta.encode()).map(|state| state.version()).ok(), Some(2));
+        let newer = open(vec![], |meta| [&[FORMAT + 1][..], &meta.encode()[1..], b"more"].concat());
+        assert!(matches!(newer.err(), Some(OpenError::Format(format)) if format == FORMAT + 1));
+        assert!(matches!(open(vec![], |meta| [&meta.encode()[..], b"more"].concat()).err(), Some(OpenError::MetaAltered)));
+        assert!(matches!(open(vec![], |_| vec![]).err(), Some(OpenError::MetaAltered)));
+    }
+
+    #[test]
+    fn undo_entries_that_do_not_lead_back_are_refused() {
+        assert!(open_with(&[undo(1, 2), undo(0, 1)]).is_ok());
+        let version = |undos: &[Undo]| match open_with(undos).err() {
+            Some(OpenError::Undo { version }) => version,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(version(&[undo(2, 3)]), 2, "from a version that is not there");
+        assert_eq!(version(&[undo(1, 2), undo(0, 0)]), 1, "a gap");
+        assert_eq!(version(&[undo(2, 2)]), 2, "in a circle");
+        assert_eq!(version(&[Undo { root: [1; 32], ..undo(1, 2) }]), 2, "to another root");
+        let change = vec![("b".to_owned(), "k".to_owned(), Some(vec![1]))];
+        assert_eq!(version(&[Undo { changes: change, ..undo(1, 2) }]), 2, "to other contents");
+    }
+
+    #[test]
+    fn an_entry_of_ours_under_another_name_is_refused() {
+        let moved = open(vec![([5; 32], Entry::Undo(undo(1, 2)).encode())], |meta| meta.encode());
+        assert!(matches!(moved.err(), Some(OpenError::EntryAltered)));
+        let nonsense = open(vec![([5; 32], vec![0xff])], |meta| meta.encode());
+        assert!(matches!(nonsense.err(), Some(OpenError::EntryAltered)));
+    }
 }
