@@ -17,15 +17,6 @@ use scale_info::TypeInfo;
 /// Commands that one anchor may answer.
 pub const ANCHOR_COMMANDS_MAX: u64 = 1_024;
 
-/// Root of a state that holds nothing: where every program starts, at version 0.
-///
-/// # Source
-/// The empty trie of `sp-trie` (Blake2b-256 of one zero byte).
-pub const EMPTY_ROOT: StateRoot = StateRoot([
-    0x03, 0x17, 0x0a, 0x2e, 0x75, 0x97, 0xb7, 0xb7, 0xe3, 0xd8, 0x4c, 0x05, 0x39, 0x1d, 0x13, 0x9a, 0x62, 0xb1, 0x57, 0xe7, 0x87,
-    0x86, 0xd8, 0xc0, 0x82, 0xf2, 0x9d, 0xcf, 0x4c, 0x11, 0x13, 0x14,
-]);
-
 /// Root of a state that holds nothing, as every program's does at version 0: Substrate's trie (Blake2b-256)
 /// without leaves.
 pub const EMPTY_ROOT: StateRoot = StateRoot([
