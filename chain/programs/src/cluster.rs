@@ -60,7 +60,9 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn count_activity(cluster: ClusterId) {
         Clusters::<T>::mutate(cluster, |record| match record {
             Some(record) => record.activity = record.activity.saturating_add(1),
-            None => frame_support::defensive!("a program's cluster exists: clusters are never removed"),
+            None => {
+                frame_support::defensive!("a program's cluster exists: clusters are never removed");
+            }
         });
     }
 

@@ -48,6 +48,10 @@ mod register;
 
 #[cfg(feature = "runtime-benchmarks")]
 pub mod benchmarking;
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
@@ -167,10 +171,15 @@ pub mod pallet {
     #[pallet::unbounded]
     pub type EvidenceRoot<T: Config> = StorageValue<_, TrustedRoot>;
 
+    /// [`EvidencePolicy`] until it is set.
+    #[pallet::type_value]
+    pub fn PolicyDefault() -> Policy {
+        Policy::strict()
+    }
+
     /// Which machines are current enough.
     #[pallet::storage]
-    #[pallet::unbounded]
-    pub type EvidencePolicy<T: Config> = StorageValue<_, Policy, ValueQuery>;
+    pub type EvidencePolicy<T: Config> = StorageValue<_, Policy, ValueQuery, PolicyDefault>;
 
     /// [`AdmissionMs`] until it is set.
     #[pallet::type_value]
@@ -283,8 +292,8 @@ pub mod pallet {
         pub root: Option<GenesisRoot>,
         /// Measurements of code that may become a worker.
         pub measurements: Vec<Hash>,
-        /// Which machines are current enough.
-        pub policy: Policy,
+        /// Which machines are current enough; [`Policy::strict`] when absent.
+        pub policy: Option<Policy>,
         /// How long an admission lasts, milliseconds; one hour when absent.
         pub admission_ms: Option<u64>,
         /// Ties the genesis to its runtime.
@@ -305,7 +314,9 @@ pub mod pallet {
             for measurement in &self.measurements {
                 Measurements::<T>::insert(measurement, ());
             }
-            EvidencePolicy::<T>::put(&self.policy);
+            if let Some(policy) = &self.policy {
+                EvidencePolicy::<T>::put(policy);
+            }
             if let Some(ms) = self.admission_ms {
                 AdmissionMs::<T>::put(ms);
             }
