@@ -1,0 +1,17 @@
+//! One file per verb.
+
+pub mod account;
+pub mod build;
+pub mod call;
+pub mod completions;
+pub mod demo;
+pub mod deploy;
+pub mod doctor;
+pub mod down;
+pub mod logs;
+pub mod new;
+pub mod programs;
+pub mod send;
+pub mod status;
+pub mod up;
+pub mod verify;

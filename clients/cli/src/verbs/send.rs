@@ -1,0 +1,106 @@
+//! `phala send`: a command, ordered by the chain, and its verified result.
+
+use crate::{
+    Context,
+    arguments::{RequestArguments, duration},
+    failure::{self, Failure, Outcome},
+    output::{self, Progress, Report},
+    signer::SignerArguments,
+    verbs::call::{fail_if, print_body, print_head, with_body, write},
+};
+use phala_messages::Root;
+use phala_sdk::{Command, Sent};
+use serde_json::{Value, json};
+use std::{
+    io::IsTerminal,
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Send a program a command: an encrypted request that the chain orders and that may change its state
+///
+/// Waits until the command is finalised, answered and anchored, verifies the whole proof and prints the answer.
+/// A deposit is held until the command is answered. Exits 0 when a verified answer of the program's came, whatever its
+/// status; 1 when the worker had to answer in its place (a crash, no fuel): then the command changed nothing.
+#[derive(clap::Args)]
+pub struct Send {
+    /// The program: its id, the beginning of it, or its name
+    program: String,
+    /// Path with query, beginning with /
+    path: String,
+    #[command(flatten)]
+    request: RequestArguments,
+    #[command(flatten)]
+    signer: SignerArguments,
+    /// Write the receipt, with everything that `phala verify` needs, to this file
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Exit with 22 when the status is 400 or more
+    #[arg(short, long)]
+    fail: bool,
+    /// Print the answer's status and headers before its body
+    #[arg(short, long)]
+    include: bool,
+    /// How long to wait for the result once the command is ordered
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    wait: Duration,
+}
+
+impl Send {
+    /// Sends.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let query = self.request.query(&self.path)?;
+        let client = context.connect().await?;
+        let key = self.signer.key(client.network())?;
+        let program = client.resolve(&self.program).await?;
+        let progress = Progress::new();
+        progress.step("waiting for the chain to order the command and for its result");
+        let sent = client.send(&key, &program, &Command { query, timeout: self.wait }).await;
+        progress.done();
+        let sent = sent?;
+        if let Some(path) = &self.receipt {
+            write(path, sent.bundle.to_json().as_bytes())?;
+        }
+        self.print(context, &sent)
+    }
+
+    fn print(&self, context: &Context, sent: &Sent) -> Outcome {
+        let status = sent.response.status().as_u16();
+        if context.json {
+            output::object(&to_json(sent));
+        } else if sent.problem.is_none() {
+            if self.include {
+                print_head(status, sent.response.headers());
+            }
+            print_body(sent.response.body());
+        }
+        if let Some(problem) = &sent.problem {
+            let hint = problem.hint.clone().unwrap_or_else(|| "`phala logs` shows what the program wrote".into());
+            let failure = Failure::new(format!("the command changed nothing: {problem}"), hint);
+            eprint!("{failure}");
+            return Err(Failure::silent(failure::FAILURE));
+        }
+        if sent.verified.attested.root == Root::Development && std::io::stderr().is_terminal() {
+            output::note("(answered by a simulated TEE: no secret is kept from its machine's owner)");
+        }
+        fail_if(self.fail, status)
+    }
+}
+
+fn to_json(sent: &Sent) -> Value {
+    let receipt = &sent.verified.receipt;
+    let mut object = json!({
+        "status": sent.response.status().as_u16(),
+        "height": receipt.anchor.block.number.0,
+        "version": receipt.anchor.version,
+        "root": receipt.anchor.root,
+        "index": sent.index,
+        "program": receipt.program,
+        "code_hash": receipt.code,
+        "tee": sent.verified.attested.tee_name(),
+    });
+    if let Some(problem) = &sent.problem {
+        object["problem"] = problem.title.clone().into();
+    }
+    with_body(object, sent.response.body())
+}
