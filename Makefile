@@ -1,0 +1,54 @@
+# The menu. `make` alone prints it.
+#
+# Build results live outside the checkout, so that a fresh clone builds warm. Override with CARGO_TARGET_DIR=…
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/phala/target
+BINARIES := phala phala-node phala-worker phala-simulated-tee
+CARGO ?= cargo
+
+.DEFAULT_GOAL := menu
+.PHONY: menu setup build demo test check lint unit e2e components bench fuzz docs clean
+
+menu: ## Print this menu
+	@echo "Phala in Rust: a cloud where nobody can read your data and every answer can be verified."; echo
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: ## Prepare this machine (idempotent)
+	@./setup
+
+build: setup ## Build everything; links to the binaries appear in bin/
+	@echo "build: the first build compiles a blockchain node and a WebAssembly engine: about 35 minutes on 2 cores; later ones take seconds"
+	$(CARGO) build --workspace --locked
+	@mkdir -p bin && for b in $(BINARIES); do ln -sfn "$(CARGO_TARGET_DIR)/debug/$$b" "bin/$$b"; done
+	@echo "build: done. Try: bin/phala up"
+
+demo: build ## Train a classifier on private data, on a network of your own
+	bin/phala demo
+
+test: build components unit e2e ## Run every test, those with real processes too
+
+components: setup
+	@tests/components/build.sh "$(CARGO_TARGET_DIR)/components"
+
+unit: ## Tests without processes
+	$(CARGO) test --workspace --locked --exclude phala-e2e
+
+e2e: ## Journeys with real processes (after `make build`)
+	$(CARGO) test --locked -p phala-e2e -- --test-threads=1
+
+check: ## Formatting and lints, in two minutes when warm
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+lint: check
+
+bench: setup ## Print the performance table, peers beside us (release build)
+	$(CARGO) run --release --locked -p phala-benches --bin phala-bench
+
+fuzz: setup ## Fuzz the evidence verifier against its oracle for a minute (nightly compiler)
+	tests/fuzz/run.sh 60
+
+docs: ## Build the API documentation
+	$(CARGO) doc --workspace --no-deps --locked
+
+clean: ## Remove links and build results
+	rm -rf bin "$(CARGO_TARGET_DIR)"

@@ -1,0 +1,208 @@
+//! Each pallet's configuration, and where pallets meet.
+
+use crate::{constants::*, *};
+use frame_support::{
+    derive_impl, parameter_types,
+    traits::{ConstBool, ConstU8, ConstU32, ConstU64, ConstU128},
+    weights::{ConstantMultiplier, IdentityFee, constants::ParityDbWeight},
+};
+use frame_system::{EnsureRoot, limits};
+use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
+use phala_messages::{InstanceKey, WorkerId};
+use sp_runtime::{FixedPointNumber, Perquintill, traits::{Bounded, ConvertInto, OpaqueKeys}};
+
+/// Whether this build may trust the development root of simulated TEEs.
+pub const ALLOW_DEVELOPMENT_ROOT: bool = cfg!(not(feature = "production"));
+
+// A production network never trusts a simulation; whoever loosens the constant above breaks the build here.
+const _: () = assert!(
+    !(cfg!(feature = "production") && ALLOW_DEVELOPMENT_ROOT),
+    "a production runtime must refuse the development root"
+);
+
+parameter_types! {
+    pub const BlockHashCount: BlockNumber = 4_096;
+    pub const Version: sp_version::RuntimeVersion = VERSION;
+    pub BlockWeights: limits::BlockWeights =
+        limits::BlockWeights::with_sensible_defaults(BLOCK_WEIGHT_MAX, NORMAL_RATIO);
+    pub BlockLength: limits::BlockLength = limits::BlockLength::builder()
+        .max_length(BLOCK_BYTES_MAX)
+        .build();
+    pub const EpochDuration: u64 = EPOCH_BLOCKS;
+    pub FeeMultiplier: Multiplier = Multiplier::one();
+    pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
+    pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(3, 100_000);
+    pub MinimumMultiplier: Multiplier = Multiplier::saturating_from_rational(1, 10);
+    pub MaximumMultiplier: Multiplier = Bounded::max_value();
+}
+
+#[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
+impl frame_system::Config for Runtime {
+    type Block = Block;
+    type BlockWeights = BlockWeights;
+    type BlockLength = BlockLength;
+    type AccountId = AccountId;
+    type Nonce = Nonce;
+    type Hash = Hash;
+    type BlockHashCount = BlockHashCount;
+    type DbWeight = ParityDbWeight;
+    type Version = Version;
+    type AccountData = pallet_balances::AccountData<Balance>;
+    type SS58Prefix = ConstU8<SS58_PREFIX>;
+    type MaxConsumers = ConstU32<16>;
+}
+
+impl pallet_timestamp::Config for Runtime {
+    type Moment = u64;
+    type OnTimestampSet = Babe;
+    type MinimumPeriod = ConstU64<{ BLOCK_MS / 2 }>;
+    type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
+}
+
+// Equivocations of validators are reported and slashed together with staking; until validators have stake
+// there is nothing to slash.
+impl pallet_babe::Config for Runtime {
+    type EpochDuration = EpochDuration;
+    type ExpectedBlockTime = ConstU64<BLOCK_MS>;
+    type EpochChangeTrigger = pallet_babe::ExternalTrigger;
+    type DisabledValidators = Session;
+    type WeightInfo = ();
+    type MaxAuthorities = ConstU32<AUTHORITIES_MAX>;
+    type MaxNominators = ConstU32<0>;
+    type KeyOwnerProof = sp_session::MembershipProof;
+    type EquivocationReportSystem = ();
+}
+
+impl pallet_grandpa::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type WeightInfo = ();
+    type MaxAuthorities = ConstU32<AUTHORITIES_MAX>;
+    type MaxNominators = ConstU32<0>;
+    type MaxSetIdSessionEntries = ConstU64<0>;
+    type KeyOwnerProof = sp_session::MembershipProof;
+    type EquivocationReportSystem = ();
+}
+
+impl pallet_authorship::Config for Runtime {
+    type FindAuthor = pallet_session::FindAccountFromAuthorIndex<Self, Babe>;
+    type EventHandler = ();
+}
+
+impl pallet_session::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type ValidatorId = AccountId;
+    type ValidatorIdOf = ConvertInto;
+    type ShouldEndSession = Babe;
+    type NextSessionRotation = Babe;
+    // Validators are those of genesis; their keys may change.
+    type SessionManager = ();
+    type SessionHandler = <opaque::SessionKeys as OpaqueKeys>::KeyTypeIdProviders;
+    type Keys = opaque::SessionKeys;
+    type DisablingStrategy = ();
+    type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
+    type Currency = Balances;
+    type KeyDeposit = ConstU128<0>;
+}
+
+impl pallet_balances::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type RuntimeFreezeReason = RuntimeFreezeReason;
+    type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
+    type Balance = Balance;
+    type DustRemoval = ();
+    type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
+    type AccountStore = System;
+    type ReserveIdentifier = [u8; 8];
+    type FreezeIdentifier = RuntimeFreezeReason;
+    type MaxLocks = ConstU32<50>;
+    type MaxReserves = ConstU32<50>;
+    type MaxFreezes = ConstU32<8>;
+    type DoneSlashHandler = ();
+}
+
+impl pallet_transaction_payment::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type OnChargeTransaction = FungibleAdapter<Balances, ()>;
+    // One Planck per picosecond of weight: a second of computation costs 1 PHA.
+    type WeightToFee = IdentityFee<Balance>;
+    type LengthToFee = ConstantMultiplier<Balance, ConstU128<BYTE_FEE>>;
+    type FeeMultiplierUpdate = TargetedFeeAdjustment<
+        Self,
+        TargetBlockFullness,
+        AdjustmentVariable,
+        MinimumMultiplier,
+        MaximumMultiplier,
+    >;
+    type OperationalFeeMultiplier = ConstU8<5>;
+    type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_utility::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeCall = RuntimeCall;
+    type PalletsOrigin = OriginCaller;
+    type WeightInfo = pallet_utility::weights::SubstrateWeight<Runtime>;
+}
+
+#[cfg(not(feature = "production"))]
+impl pallet_sudo::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeCall = RuntimeCall;
+    type WeightInfo = pallet_sudo::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_registry::Config for Runtime {
+    type Time = Timestamp;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type AllowDevelopmentRoot = ConstBool<ALLOW_DEVELOPMENT_ROOT>;
+    type WeightInfo = pallet_registry::weights::SubstrateWeight<Runtime>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = BenchmarkTime;
+}
+
+/// Lets benchmarks choose the time.
+#[cfg(feature = "runtime-benchmarks")]
+pub struct BenchmarkTime;
+
+#[cfg(feature = "runtime-benchmarks")]
+impl pallet_registry::BenchmarkHelper for BenchmarkTime {
+    fn set_time(now: u64) {
+        pallet_timestamp::Now::<Runtime>::put(now);
+    }
+}
+
+/// Programs ask the registry about workers.
+pub struct Registered;
+
+impl pallet_programs::Workers for Registered {
+    fn admits(worker: &WorkerId, instance: &InstanceKey) -> bool {
+        Registry::is_admitted(worker, instance)
+    }
+
+    fn instance(worker: &WorkerId) -> Option<InstanceKey> {
+        pallet_registry::Workers::<Runtime>::get(worker).map(|record| record.registration.instance)
+    }
+
+    fn exists(worker: &WorkerId) -> bool {
+        pallet_registry::Workers::<Runtime>::contains_key(worker)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn admit_for_benchmark(worker: &WorkerId, instance: &InstanceKey) {
+        pallet_registry::benchmarking::admit::<Runtime>(worker, instance);
+    }
+}
+
+impl pallet_programs::Config for Runtime {
+    type Workers = Registered;
+    type Currency = Balances;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Time = Timestamp;
+    // A program's keys are its worker's own until gatekeepers hold them.
+    type WorkersPerCluster = ConstU32<1>;
+    type ProgramDeposit = ConstU128<PROGRAM_DEPOSIT>;
+    type CommandDepositBase = ConstU128<COMMAND_DEPOSIT>;
+    type CommandDepositPerByte = ConstU128<COMMAND_DEPOSIT_PER_BYTE>;
+    type WeightInfo = pallet_programs::weights::SubstrateWeight<Runtime>;
+}

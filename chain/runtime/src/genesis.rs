@@ -1,0 +1,102 @@
+//! Genesis: what a network starts from.
+//!
+//! | preset | validators | for |
+//! |---|---|---|
+//! | `dev` | Alice | one process on one machine; the default |
+//! | `local` | Alice, Bob, Charlie, Dave | finality that needs agreement |
+//! | `production` | none: the chain specification must name them | the network that counts |
+//!
+//! `dev` and `local` trust the development root of simulated TEEs and have sudo (Alice); they exist in the
+//! default build only. `production` trusts Intel's root and exists in the `production` build only. No preset
+//! lists measurements: whoever makes a chain specification lists those of the worker it built
+//! (`registry.measurements`).
+
+use crate::{AccountId, constants::*, opaque::SessionKeys};
+use alloc::{vec, vec::Vec};
+use phala_units::PHA;
+use serde_json::{Value, json};
+use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
+use sp_genesis_builder::PresetId;
+
+/// How slots are given to validators.
+pub const EPOCH_CONFIGURATION: BabeEpochConfiguration =
+    BabeEpochConfiguration { c: PRIMARY_PROBABILITY, allowed_slots: AllowedSlots::PrimaryAndSecondaryPlainSlots };
+
+#[cfg(not(feature = "production"))]
+mod development {
+    use super::*;
+    use phala_evidence::DEVELOPMENT_ROOT_DER;
+    use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
+
+    /// What each development account starts with.
+    const ENDOWMENT: u128 = 1_000_000 * PHA;
+
+    pub fn preset(validators: &[(Sr25519Keyring, Ed25519Keyring)]) -> Value {
+        let accounts: Vec<AccountId> = Sr25519Keyring::well_known().map(|key| key.to_account_id()).collect();
+        let keys: Vec<_> = validators
+            .iter()
+            .map(|(account, finality)| {
+                let id = account.to_account_id();
+                let keys = SessionKeys { babe: account.public().into(), grandpa: finality.public().into() };
+                (id.clone(), id, keys)
+            })
+            .collect();
+        json!({
+            "balances": { "balances": accounts.iter().map(|account| (account, ENDOWMENT)).collect::<Vec<_>>() },
+            "babe": { "epochConfig": EPOCH_CONFIGURATION },
+            "session": { "keys": keys },
+            "sudo": { "key": Sr25519Keyring::Alice.to_account_id() },
+            "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
+        })
+    }
+
+    pub fn named(id: &str) -> Option<Value> {
+        use Ed25519Keyring as E;
+        use Sr25519Keyring as S;
+        match id {
+            "dev" | sp_genesis_builder::DEV_RUNTIME_PRESET => Some(preset(&[(S::Alice, E::Alice)])),
+            "local" | sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET => {
+                Some(preset(&[(S::Alice, E::Alice), (S::Bob, E::Bob), (S::Charlie, E::Charlie), (S::Dave, E::Dave)]))
+            }
+            _ => None,
+        }
+    }
+
+    pub fn names() -> Vec<PresetId> {
+        vec![PresetId::from("dev"), PresetId::from("local")]
+    }
+}
+
+#[cfg(feature = "production")]
+mod production {
+    use super::*;
+    use phala_evidence::INTEL_ROOT_DER;
+
+    pub fn named(id: &str) -> Option<Value> {
+        (id == "production").then(|| {
+            json!({
+                "babe": { "epochConfig": EPOCH_CONFIGURATION },
+                "registry": { "root": { "root": "intel", "certificate": hex::encode(INTEL_ROOT_DER) } },
+            })
+        })
+    }
+
+    pub fn names() -> Vec<PresetId> {
+        vec![PresetId::from("production")]
+    }
+}
+
+#[cfg(not(feature = "production"))]
+use development as build;
+#[cfg(feature = "production")]
+use production as build;
+
+/// The preset of that name, as JSON.
+pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
+    build::named(id.as_ref()).map(|value| alloc::format!("{value}").into_bytes())
+}
+
+/// Presets of this build.
+pub fn names() -> Vec<PresetId> {
+    build::names()
+}

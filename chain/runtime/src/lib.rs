@@ -1,0 +1,134 @@
+//! Assemble: the state machine that every validator re-executes.
+//!
+//! This is the only crate that names two pallets. It decides constants, orders transaction extensions,
+//! lets pallets meet, and writes genesis.
+//!
+//! ```text
+//! constants   times, amounts, limits
+//! configs     each pallet's `Config`; where pallets meet
+//! apis        what nodes and clients may ask
+//! genesis     presets: dev (1 validator), local (4), production
+//! ```
+//!
+//! # Two builds
+//! The default build is for development: it has sudo and may trust the development root of simulated TEEs.
+//! With the feature `production` neither is compiled in, and a constant assertion (see [`configs`]) and the
+//! registry's own check at run time keep it so.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![recursion_limit = "256"]
+// The runtime macros expand to code that forbidding `unsafe` would refuse, and to items without documentation.
+#![allow(unsafe_code, missing_docs)]
+
+#[cfg(feature = "std")]
+include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
+
+extern crate alloc;
+
+pub mod apis;
+pub mod configs;
+pub mod constants;
+pub mod genesis;
+
+use alloc::{borrow::Cow, vec::Vec};
+use sp_runtime::{
+    MultiAddress, MultiSignature, generic,
+    traits::{BlakeTwo256, IdentifyAccount, Verify},
+};
+use sp_version::RuntimeVersion;
+
+#[cfg(feature = "std")]
+pub use apis::RuntimeApi;
+
+/// Proof of an account's intent.
+pub type Signature = MultiSignature;
+/// An account.
+pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
+/// An amount, in Planck.
+pub type Balance = u128;
+/// How many extrinsics an account has sent.
+pub type Nonce = u32;
+/// Blake2b-256.
+pub type Hash = sp_core::H256;
+/// Height.
+pub type BlockNumber = u32;
+/// How extrinsics name accounts.
+pub type Address = MultiAddress<AccountId, ()>;
+/// A block's header.
+pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
+/// A block.
+pub type Block = generic::Block<Header, UncheckedExtrinsic>;
+
+/// What an extrinsic carries beside its call. The order is part of the wire format: see `phala_messages::calls`.
+pub type TxExtension = (
+    frame_system::AuthorizeCall<Runtime>,
+    frame_system::CheckNonZeroSender<Runtime>,
+    frame_system::CheckSpecVersion<Runtime>,
+    frame_system::CheckTxVersion<Runtime>,
+    frame_system::CheckGenesis<Runtime>,
+    frame_system::CheckEra<Runtime>,
+    frame_system::CheckNonce<Runtime>,
+    frame_system::CheckWeight<Runtime>,
+    pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+    frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
+    frame_system::WeightReclaim<Runtime>,
+);
+/// An extrinsic.
+pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
+/// What a signature covers.
+pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
+/// Runs blocks.
+pub type Executive =
+    frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
+
+/// Types that a node needs without knowing the calls inside extrinsics.
+pub mod opaque {
+    use super::*;
+    pub use sp_runtime::OpaqueExtrinsic as UncheckedExtrinsic;
+
+    /// A block's header.
+    pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
+    /// A block.
+    pub type Block = generic::Block<Header, UncheckedExtrinsic>;
+
+    sp_runtime::impl_opaque_keys! {
+        /// A validator's keys for one session.
+        pub struct SessionKeys {
+            pub babe: pallet_babe::Pallet<super::Runtime>,
+            pub grandpa: pallet_grandpa::Pallet<super::Runtime>,
+        }
+    }
+}
+
+/// Which runtime this is.
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+    spec_name: Cow::Borrowed("phala"),
+    impl_name: Cow::Borrowed("phala-in-rust"),
+    authoring_version: 1,
+    spec_version: 100,
+    impl_version: 1,
+    apis: apis::VERSIONS,
+    transaction_version: 1,
+    system_version: 1,
+};
+
+frame_support::construct_runtime!(
+    pub enum Runtime {
+        System: frame_system = 0,
+        Timestamp: pallet_timestamp = 1,
+        Babe: pallet_babe = 2,
+        Authorship: pallet_authorship = 4,
+        Balances: pallet_balances = 5,
+        TransactionPayment: pallet_transaction_payment = 6,
+        Session: pallet_session = 7,
+        Grandpa: pallet_grandpa = 8,
+        Utility: pallet_utility = 20,
+        #[cfg(not(feature = "production"))]
+        Sudo: pallet_sudo = 40,
+        Registry: pallet_registry = 50,
+        Programs: pallet_programs = 51,
+    }
+);
+
+#[cfg(test)]
+mod tests;
