@@ -1,0 +1,135 @@
+//! The peer: a bare wasmtime host that serves a component over plain HTTP, as `wasmtime serve` does: pooling
+//! allocator, a fresh instance per request, no fuel, no deadline.
+
+use anyhow::Context;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use std::{path::Path, sync::Arc};
+use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+    component::{Component, Linker, ResourceTable},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{
+    WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
+    p2::{
+        bindings::{ProxyPre, http::types::Scheme},
+        body::HyperOutgoingBody,
+    },
+};
+
+/// As many instances at once as the worker's engine has by default.
+const INSTANCES_MAX: u32 = 1_000;
+
+/// A component in a bare host.
+#[derive(Clone)]
+pub struct Bare {
+    pre: ProxyPre<State>,
+}
+
+struct State {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: Default::default() }
+    }
+}
+
+/// The host's engine: it can be made before there is a component.
+pub fn engine() -> anyhow::Result<Engine> {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(INSTANCES_MAX)
+        .total_core_instances(INSTANCES_MAX)
+        .total_memories(INSTANCES_MAX)
+        .total_tables(INSTANCES_MAX)
+        .total_stacks(INSTANCES_MAX);
+    let mut config = Config::new();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Ok(Engine::new(&config)?)
+}
+
+impl Bare {
+    /// Compiles and links a component.
+    pub fn new(engine: &Engine, component: &[u8]) -> anyhow::Result<Self> {
+        let component = Component::new(engine, component)?;
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        Ok(Self { pre: ProxyPre::new(linker.instantiate_pre(&component)?)? })
+    }
+
+    /// Answers one request with a fresh instance.
+    pub async fn handle<B>(&self, request: http::Request<B>) -> anyhow::Result<http::Response<HyperOutgoingBody>>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>,
+    {
+        let state = State { table: ResourceTable::new(), wasi: WasiCtx::builder().build(), http: WasiHttpCtx::new() };
+        let mut store = Store::new(self.pre.engine(), state);
+        let (sender, receiver) = oneshot::channel();
+        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+        let out = store.data_mut().http().new_response_outparam(sender)?;
+        let pre = self.pre.clone();
+        let task = tokio::spawn(async move {
+            let proxy = pre.instantiate_async(&mut store).await?;
+            proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
+        });
+        match receiver.await {
+            Ok(response) => Ok(response?),
+            Err(_) => {
+                task.await??;
+                anyhow::bail!("the component returned without an answer")
+            }
+        }
+    }
+
+    /// Answers one request, whole.
+    pub async fn call(&self, path: &str, body: Bytes) -> anyhow::Result<Bytes> {
+        let body = Full::new(body).map_err(|never| match never {});
+        let request = http::Request::post(format!("http://bench.invalid{path}")).body(body)?;
+        let response = self.handle(request).await?;
+        anyhow::ensure!(response.status() == 200, "the bare host answered {}", response.status());
+        Ok(response.into_body().collect().await?.to_bytes())
+    }
+}
+
+/// Serves until standard input closes; says its port on standard output.
+pub async fn serve(component: &Path) -> anyhow::Result<()> {
+    let bytes = std::fs::read(component).with_context(|| component.display().to_string())?;
+    let bare = Arc::new(Bare::new(&engine()?, &bytes)?);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?.port());
+    let serving = async {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let bare = bare.clone();
+            let service = service_fn(move |request: http::Request<Incoming>| {
+                let bare = bare.clone();
+                async move { bare.handle(request).await }
+            });
+            tokio::spawn(async move {
+                // A connection that breaks is its client's affair.
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    };
+    let closed = async { tokio::io::stdin().read_to_end(&mut Vec::new()).await };
+    tokio::select! {
+        served = serving => served,
+        _ = closed => Ok(()),
+    }
+}
