@@ -1,0 +1,120 @@
+//! A network of one's own.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+/// The binary `name`, built beside the test that runs.
+pub fn binary(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows where it runs");
+    let beside = own.ancestors().nth(2).expect("a test runs in target/PROFILE/deps").join(name);
+    assert!(beside.exists(), "{} is missing; `cargo build --workspace` makes it", beside.display());
+    beside
+}
+
+/// Runs `phala` with `arguments` outside any network.
+pub fn phala(arguments: &[&str]) -> Result<Output> {
+    Command::new(binary("phala"))
+        .args(arguments)
+        .env_remove("PHALA_DIR")
+        .stdin(Stdio::null())
+        .output()
+        .context("running phala")
+}
+
+/// A running network; stopped when dropped.
+pub struct Network {
+    dir: TempDir,
+    /// What `phala up --json` printed.
+    pub up: Value,
+    stopped: bool,
+}
+
+impl Network {
+    /// Starts a network with further `arguments` of `phala up`.
+    pub fn start(arguments: &[&str]) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("phala-e2e-").tempdir()?;
+        let mut network = Self { dir, up: Value::Null, stopped: false };
+        network.up = network.json(&[&["up", "--detach"], arguments].concat())?;
+        Ok(network)
+    }
+
+    /// Where it lives.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Runs `phala` on this network.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output> {
+        Command::new(binary("phala"))
+            .args(arguments)
+            .env("PHALA_DIR", self.dir())
+            .stdin(Stdio::null())
+            .output()
+            .context("running phala")
+    }
+
+    /// Runs `phala`, which must succeed; gives what it printed.
+    pub fn ok(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        let output = self.run(arguments)?;
+        ensure!(output.status.success(), "phala {}: {}", arguments.join(" "), describe(&output));
+        Ok(output.stdout)
+    }
+
+    /// Runs `phala … --json`, which must succeed; gives the object it printed.
+    pub fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let stdout = self.ok(&[arguments, &["--json"]].concat())?;
+        serde_json::from_slice(&stdout)
+            .with_context(|| format!("phala {} printed {}", arguments.join(" "), String::from_utf8_lossy(&stdout)))
+    }
+
+    /// Deploys `component` under `name`; gives its id.
+    pub fn deploy(&self, component: &Path, name: &str, more: &[&str]) -> Result<String> {
+        let path = component.to_str().context("paths here are text")?;
+        let deployed = self.json(&[&["deploy", path, "--name", name], more].concat())?;
+        Ok(deployed["program"].as_str().context("deploy prints the program")?.into())
+    }
+
+    /// URL of the node's RPC.
+    pub fn rpc(&self) -> String {
+        self.up["rpc"].as_str().unwrap_or_default().replace("ws://", "http://")
+    }
+
+    /// URL of the first worker.
+    pub fn worker(&self) -> String {
+        self.up["workers"][0].as_str().unwrap_or_default().into()
+    }
+
+    /// Stops it; nothing may be left.
+    pub fn stop(mut self) -> Result<()> {
+        self.stopped = true;
+        self.ok(&["down"])?;
+        let left = crate::processes_under(self.dir());
+        if !left.is_empty() {
+            bail!("still running after `phala down`: {left:?}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        if !self.stopped {
+            let _ = self.run(&["down"]);
+        }
+    }
+}
+
+/// What a run printed, for messages.
+pub fn describe(output: &Output) -> String {
+    format!(
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

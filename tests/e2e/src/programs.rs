@@ -1,0 +1,38 @@
+//! Components for the tests, built once.
+
+use crate::phala;
+use anyhow::{Context, Result, ensure};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+/// The root of the checkout.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the checkout is where it was built")
+}
+
+/// The component that `phala build` makes of the program in `dir`, relative to the checkout or absolute.
+pub fn component(dir: impl AsRef<Path>) -> Result<PathBuf> {
+    let dir = root().join(dir);
+    let path = dir.to_str().context("paths here are text")?;
+    let output = phala(&["build", path, "--json"])?;
+    ensure!(output.status.success(), "phala build {path}: {}", crate::network::describe(&output));
+    let built: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    Ok(built["component"].as_str().context("build prints the component")?.into())
+}
+
+/// The component of what `phala new` writes: notes that belong to their callers.
+pub fn notes() -> Result<PathBuf> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(path) = BUILT.get() {
+        return Ok(path.clone());
+    }
+    let dir = tempfile::Builder::new().prefix("phala-notes-").tempdir()?.keep();
+    let project = dir.join("notes");
+    let path = project.to_str().context("paths here are text")?;
+    let output = phala(&["new", path])?;
+    ensure!(output.status.success(), "phala new: {}", crate::network::describe(&output));
+    let built = component(&project)?;
+    Ok(BUILT.get_or_init(|| built).clone())
+}

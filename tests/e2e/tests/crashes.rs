@@ -1,0 +1,121 @@
+//! A worker may die at any moment: nothing that was acknowledged is lost.
+
+use anyhow::{Context, Result, ensure};
+use phala_e2e::{Network, Process, notes};
+use phala_sdk::{Client, Command, KeyPair, Query};
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// How often the worker is killed.
+const KILLS: usize = 50;
+
+#[test]
+fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Result<()> {
+    let network = Network::start(&[])?;
+    let program = network.deploy(&notes()?, "notes", &[])?.parse()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = AtomicBool::new(false);
+    let acknowledged = AtomicU64::new(0);
+
+    std::thread::scope(|scope| -> Result<()> {
+        let load = scope.spawn(|| {
+            runtime.block_on(async {
+                let client = Client::connect(network.dir()).await?;
+                let alice = KeyPair::parse("//Alice")?;
+                let mut n = 0u64;
+                while !done.load(Ordering::Relaxed) {
+                    let query = Query { method: "PUT".parse()?, ..Query::post(&format!("/notes/{n}"), n.to_string()) };
+                    let command = Command { query, timeout: Duration::from_secs(120) };
+                    let sent = client.send(&alice, &program, &command).await?;
+                    ensure!(sent.response.status() == 201, "note {n}: {}", sent.response.status());
+                    n += 1;
+                    acknowledged.store(n, Ordering::Relaxed);
+                }
+                anyhow::Ok(())
+            })
+        });
+        let mut children = Vec::new();
+        for kill in 0..KILLS {
+            let worker = Process::find(network.dir(), "phala-worker")?;
+            // Different moments of the worker's life, chosen by what has been acknowledged so far and by chance.
+            std::thread::sleep(Duration::from_millis(37 * (kill as u64 % 41)));
+            worker.kill()?;
+            children.push(worker.start_again()?);
+            ensure!(!load.is_finished() || kill + 1 == KILLS, "the load broke off after {kill} kills");
+        }
+        // A last command proves that the survivor works.
+        let before = acknowledged.load(Ordering::Relaxed);
+        while acknowledged.load(Ordering::Relaxed) < before + 2 && !load.is_finished() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        done.store(true, Ordering::Relaxed);
+        let outcome = load.join().map_err(|_| anyhow::anyhow!("the load panicked"))?;
+        let body = network.ok(&["call", "notes", "/"])?;
+        for mut child in children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        outcome?;
+        let expected = format!("There are {} notes.", acknowledged.load(Ordering::Relaxed));
+        let body = String::from_utf8(body)?;
+        ensure!(body.contains(&expected), "{body} instead of: {expected}");
+        Ok(())
+    })?;
+    network.stop().context("stopping after the kills")
+}
+
+#[test]
+fn a_node_killed_and_started_again_is_followed_further() -> Result<()> {
+    let network = Network::start(&[])?;
+    network.deploy(&notes()?, "notes", &[])?;
+    let node = Process::find(network.dir(), "phala-node")?;
+    node.kill()?;
+    let mut child = node.start_again()?;
+    let sent = network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", "after the node died"])?;
+    let body = network.ok(&["call", "notes", "/notes"])?;
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(sent["status"], 201);
+    ensure!(String::from_utf8_lossy(&body).contains("after the node died"));
+    network.stop()
+}
+
+#[test]
+fn a_worker_whose_disk_was_rolled_back_does_not_serve_old_state() -> Result<()> {
+    let network = Network::start(&[])?;
+    network.deploy(&notes()?, "notes", &[])?;
+    network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", "one"])?;
+    let worker = Process::find(network.dir(), "phala-worker")?;
+    let data = worker
+        .arguments
+        .iter()
+        .position(|argument| argument == "--data")
+        .and_then(|at| worker.arguments.get(at + 1))
+        .context("the worker has --data")?
+        .clone();
+    worker.kill()?;
+    let copy = format!("{data}.copy");
+    run("cp", &["-a", &data, &copy])?;
+    let mut child = worker.start_again()?;
+    network.json(&["send", "notes", "/notes/2", "-X", "PUT", "-d", "two"])?;
+    child.kill()?;
+    child.wait()?;
+    run("rm", &["-rf", &data])?;
+    run("mv", &[&copy, &data])?;
+    let mut child = worker.start_again()?;
+    let output = network.run(&["call", "notes", "/", "--fail"])?;
+    let _ = child.kill();
+    let _ = child.wait();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    ensure!(!output.status.success(), "served: {said}");
+    ensure!(!said.contains("There are 1 notes"), "old state was served");
+    network.stop()
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let status = std::process::Command::new(program).args(arguments).status()?;
+    ensure!(status.success(), "{program} {arguments:?}: {status}");
+    Ok(())
+}
