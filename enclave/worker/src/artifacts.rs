@@ -1,0 +1,91 @@
+//! Code: taken from whoever uploads it, compiled here, kept sealed.
+//!
+//! # Properties
+//! - Code is taken only when the chain names its hash for a program of this worker, and only if it has that hash.
+//! - An artifact is loaded only if this code on this machine has made it: it lies sealed, and is opened into
+//!   private memory.
+
+use crate::{
+    keeper::KeepError,
+    problem::Problem,
+    programs::ProgramCell,
+    worker::{Worker, blocking},
+};
+use phala_engine::{Program, danger};
+use phala_messages::{CodeHash, ProgramRecord, transcript::sha256};
+use std::sync::Arc;
+
+fn code_name(code: &CodeHash) -> String {
+    format!("code/{}", hex::encode(code.0))
+}
+
+fn artifact_name(record: &ProgramRecord) -> String {
+    let nans = if record.manifest.canonical_nans { "canonical" } else { "native" };
+    format!("artifact/{}/{nans}", hex::encode(record.code.0))
+}
+
+/// Takes the code with this hash. No bytes at all ask whether it is here already.
+///
+/// # Errors
+/// [`Problem::CodeUnassigned`], [`Problem::CodeHash`], [`Problem::Disk`].
+pub async fn store(worker: &Arc<Worker>, code: CodeHash, component: Vec<u8>) -> Result<(), Problem> {
+    let wanted: Vec<Arc<ProgramCell>> = worker.cells_of_code(&code);
+    let Some(bytes) = wanted.iter().map(|cell| cell.chain().record.code_bytes).max() else { return Err(Problem::CodeUnassigned) };
+    if component.is_empty() {
+        // Somebody asks whether it has to be sent at all.
+        let (cabinet, has_loaded) = (worker.cabinet.clone(), wanted.iter().any(|cell| cell.loaded().is_some()));
+        let here = has_loaded || blocking(move || matches!(cabinet.get(&code_name(&code)), Ok(Some(_)))).await;
+        return if here { Ok(()) } else { Err(Problem::CodeHash) };
+    }
+    if component.len() != bytes as usize || sha256(&component).0 != code.0 {
+        return Err(Problem::CodeHash);
+    }
+    let cabinet = worker.cabinet.clone();
+    blocking(move || cabinet.put(&code_name(&code), &component)).await.map_err(|error| {
+        tracing::error!(%error, "code cannot be kept");
+        Problem::Disk
+    })?;
+    wanted.iter().for_each(|cell| cell.wake());
+    Ok(())
+}
+
+/// The program, ready to run. None when its code is not here, or cannot run; the cell's phase says which.
+pub async fn load(worker: &Arc<Worker>, cell: &Arc<ProgramCell>, record: &Arc<ProgramRecord>) -> Result<Option<Arc<Program>>, KeepError> {
+    // One at a time: compiling takes all cores there are.
+    let Ok(_turn) = worker.compiling.acquire().await else { return Ok(None) };
+    let (worker, cell, record) = (worker.clone(), cell.clone(), record.clone());
+    blocking(move || load_now(&worker, &cell, &record)).await
+}
+
+fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Result<Option<Arc<Program>>, KeepError> {
+    let name = artifact_name(record);
+    if let Some(bytes) = worker.cabinet.get(&name)? {
+        let kept = danger::artifact_from_authenticated(&bytes).ok().map(|artifact| worker.engine.load(&artifact, &record.manifest));
+        if let Some(Ok(program)) = kept.filter(|program| program.as_ref().is_ok_and(|program| program.wasm() == record.code)) {
+            return Ok(Some(Arc::new(program)));
+        }
+        tracing::info!(program = %cell.id, "compiling again for this version of the engine");
+    }
+    let Some(component) = worker.cabinet.get(&code_name(&record.code))? else {
+        cell.set_phase(Problem::NeedsCode);
+        return Ok(None);
+    };
+    cell.set_phase(Problem::Preparing("its code is being compiled"));
+    worker.note_change();
+    let compiled = worker.engine.compile(&component, record.manifest.canonical_nans.into()).map_err(|error| error.to_string());
+    let loaded = compiled.and_then(|artifact| {
+        let program = worker.engine.load(&artifact, &record.manifest).map_err(|error| error.to_string())?;
+        Ok((artifact, program))
+    });
+    match loaded {
+        Ok((artifact, program)) => {
+            worker.cabinet.put(&name, &artifact.to_bytes())?;
+            Ok(Some(Arc::new(program)))
+        }
+        Err(reason) => {
+            tracing::warn!(program = %cell.id, reason, "the code cannot run");
+            cell.set_phase(Problem::Unrunnable(reason));
+            Ok(None)
+        }
+    }
+}

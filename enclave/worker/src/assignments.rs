@@ -1,0 +1,299 @@
+//! Assignments: from the newest finalised head to what this worker has to do.
+//!
+//! ```text
+//! head ─► time, our registration, our cluster            one proof per head
+//!           └► cluster.activity changed? ─► slots ─► programs and anchors ─► commands
+//! ```
+//! While a cluster's `activity` stands still there is nothing else to read.
+
+use crate::{
+    chain::{Unreadable, read},
+    keeper::Keeper,
+    logs::Logs,
+    programs::{ChainSide, ProgramCell},
+    view::{Entry, Standing, View},
+    worker::Worker,
+};
+use codec::{Decode, DecodeAll, Encode};
+use phala_follow::{Checkpoint, FollowError, Follower, Rpc};
+use phala_messages::{
+    AnchorRecord, BlockRef, ClusterId, ClusterRecord, CommandRecord, ProgramId, ProgramRecord, WorkerRecord, storage,
+};
+use phala_units::UnixMillis;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// Keys of small values in one proof.
+const KEYS_PER_PROOF: usize = 256;
+/// Commands in one proof: the largest fill 16 MiB together with their proof's nodes.
+const COMMANDS_PER_PROOF: usize = 48;
+/// Commands of one program that are fetched ahead.
+const INBOX_MAX: usize = 1_024;
+/// Heads between two saved checkpoints.
+const CHECKPOINT_HEADS: u32 = 100;
+/// Name of the checkpoint in the cabinet.
+const CHECKPOINT: &str = "checkpoint";
+
+/// Why a head was not observed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The node, or its proofs.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    /// The chain is of another version.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The chain skipped a command, which it cannot.
+    #[error("command {index} of program {program} is missing on chain")]
+    MissingCommand {
+        /// Whose.
+        program: ProgramId,
+        /// Which.
+        index: u64,
+    },
+}
+
+/// Follows the chain and keeps the worker's view of it.
+pub struct Observer<R> {
+    worker: Arc<Worker>,
+    rpc: Arc<R>,
+    follower: Follower,
+    cluster: Option<ClusterId>,
+    activity: Option<u64>,
+    programs: BTreeMap<ProgramId, (Arc<ProgramRecord>, Arc<AnchorRecord>)>,
+    keepers: HashMap<ProgramId, Kept>,
+    /// The head that was looked at last.
+    seen: Option<(BlockRef, UnixMillis, Standing)>,
+    admitted_once: bool,
+    saved_at: u32,
+}
+
+struct Kept {
+    cell: Arc<ProgramCell>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The follower as this worker left it, if it kept one of this network.
+pub fn kept_follower(worker: &Worker) -> Option<Follower> {
+    let bytes = worker.cabinet.get(CHECKPOINT).ok().flatten()?;
+    let checkpoint = Checkpoint::decode_all(&mut bytes.as_slice()).ok()?;
+    if checkpoint.genesis != worker.identity.genesis {
+        return None;
+    }
+    Follower::from_checkpoint(&checkpoint).ok()
+}
+
+impl<R: Rpc + Send + Sync + 'static> Observer<R> {
+    /// An observer that goes on from `follower`.
+    pub fn new(worker: Arc<Worker>, rpc: Arc<R>, follower: Follower) -> Self {
+        Self {
+            worker,
+            rpc,
+            follower,
+            cluster: None,
+            activity: None,
+            programs: BTreeMap::new(),
+            keepers: HashMap::new(),
+            seen: None,
+            admitted_once: false,
+            saved_at: 0,
+        }
+    }
+
+    /// Moves to the newest finalised head and looks at everything that concerns this worker there.
+    /// True when another process of this worker has taken its place.
+    ///
+    /// # Errors
+    /// [`ObserveError`]; the view stays as it was.
+    pub async fn observe(&mut self) -> Result<bool, ObserveError> {
+        let mut moved = false;
+        while self.follower.advance(&*self.rpc).await? {
+            moved = true;
+        }
+        if moved || self.seen.is_none() {
+            self.look().await?;
+            self.save_checkpoint();
+        }
+        if self.worker.take_change() || moved {
+            self.publish();
+        }
+        self.fetch_commands().await?;
+        Ok(self.worker.view().standing == Standing::Superseded)
+    }
+
+    async fn values(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, FollowError> {
+        let mut out = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_PER_PROOF) {
+            out.extend(self.follower.read(&*self.rpc, keys).await?.into_inner());
+        }
+        Ok(out)
+    }
+
+    async fn value<T: Decode>(&self, what: &'static str, key: Vec<u8>) -> Result<Option<T>, ObserveError> {
+        let values = self.values(&[key]).await?;
+        Ok(read(what, values.first().and_then(Option::as_ref))?)
+    }
+
+    async fn look(&mut self) -> Result<(), ObserveError> {
+        let id = self.worker.identity.worker;
+        let mut keys = vec![storage::timestamp_now(), storage::worker(&id), storage::assignment(&id)];
+        keys.extend(self.cluster.map(storage::cluster));
+        let values = self.values(&keys).await?;
+        let at = |n: usize| values.get(n).and_then(Option::as_ref);
+        let time = read::<u64>("time", at(0))?.map_or(UnixMillis(0), UnixMillis);
+        let record: Option<WorkerRecord> = read("worker record", at(1))?;
+        let assigned: Option<ClusterId> = read("assignment", at(2))?;
+        let cluster: Option<ClusterRecord> = match assigned {
+            Some(id) if self.cluster == Some(id) => read("cluster", at(3))?,
+            Some(id) => self.value("cluster", storage::cluster(id)).await?,
+            None => None,
+        };
+        let activity = cluster.as_ref().map(|cluster| cluster.activity);
+        if assigned != self.cluster || activity != self.activity {
+            self.programs = match (assigned, &cluster) {
+                (Some(id), Some(cluster)) => self.read_programs(id, cluster).await?,
+                _ => BTreeMap::new(),
+            };
+            self.cluster = assigned;
+            self.activity = activity;
+        }
+        let standing = self.judge(record, time);
+        let block = self.follower.head().block();
+        self.assign(block, &standing);
+        self.seen = Some((block, time, standing));
+        self.worker.note_change();
+        Ok(())
+    }
+
+    async fn read_programs(
+        &self,
+        id: ClusterId,
+        cluster: &ClusterRecord,
+    ) -> Result<BTreeMap<ProgramId, (Arc<ProgramRecord>, Arc<AnchorRecord>)>, ObserveError> {
+        let keys: Vec<_> = (0..cluster.slots).map(|slot| storage::cluster_program(id, slot)).collect();
+        let mut ids: Vec<ProgramId> = Vec::new();
+        for value in self.values(&keys).await? {
+            ids.extend(read::<ProgramId>("program slot", value.as_ref())?);
+        }
+        let keys: Vec<_> = ids.iter().flat_map(|id| [storage::program(id), storage::anchor(id)]).collect();
+        let values = self.values(&keys).await?;
+        let mut programs = BTreeMap::new();
+        for (id, pair) in ids.iter().zip(values.chunks(2)) {
+            let [program, anchor] = pair else { continue };
+            let program = read::<ProgramRecord>("program", program.as_ref())?;
+            let anchor = read::<AnchorRecord>("anchor", anchor.as_ref())?;
+            if let (Some(program), Some(anchor)) = (program, anchor) {
+                programs.insert(*id, (Arc::new(program), Arc::new(anchor)));
+            }
+        }
+        Ok(programs)
+    }
+
+    /// How this process stands.
+    fn judge(&mut self, record: Option<WorkerRecord>, time: UnixMillis) -> Standing {
+        let instance = self.worker.identity.instance;
+        match record {
+            Some(record) if record.admits(&instance, time) => {
+                self.admitted_once = true;
+                Standing::Admitted(Arc::new(record))
+            }
+            Some(record) if record.registration.instance == instance => {
+                Standing::Unregistered("its admission has expired".into())
+            }
+            // Of two processes with one identity only the one that registered last is believed.
+            Some(_) if self.admitted_once => Standing::Superseded,
+            _ => Standing::Unregistered(self.worker.refusal().unwrap_or_else(|| "the chain has not admitted this process yet".into())),
+        }
+    }
+
+    /// Starts keepers of new programs, stops those of removed ones, tells all what the chain says.
+    fn assign(&mut self, block: BlockRef, standing: &Standing) {
+        let registered = matches!(standing, Standing::Admitted(_));
+        let removed: Vec<ProgramId> = self.keepers.keys().filter(|id| !self.programs.contains_key(id)).copied().collect();
+        for id in removed {
+            tracing::info!(program = %id, "the program was removed, or given to others");
+            self.keepers.remove(&id);
+        }
+        for (id, (record, anchor)) in &self.programs {
+            let chain = ChainSide { block, registered, record: record.clone(), anchor: anchor.clone() };
+            if let Some(kept) = self.keepers.get(id) {
+                kept.cell.observe(chain);
+                continue;
+            }
+            tracing::info!(program = %id, "assigned");
+            let logs = Arc::new(Logs::new(self.worker.ports.clock.clone()));
+            let cell = Arc::new(ProgramCell::new(*id, chain, logs, self.worker.gate.program()));
+            let task = tokio::spawn(Keeper::new(self.worker.clone(), cell.clone()).run());
+            self.keepers.insert(*id, Kept { cell, task });
+        }
+        self.worker.set_cells(self.keepers.values().map(|kept| kept.cell.clone()).collect());
+    }
+
+    /// Reads commands that the inboxes do not have yet.
+    async fn fetch_commands(&self) -> Result<(), ObserveError> {
+        for kept in self.keepers.values() {
+            let cell = &kept.cell;
+            if cell.loaded().is_none() {
+                continue;
+            }
+            let chain = cell.chain();
+            loop {
+                let (next, room) = {
+                    let inbox = cell.lock_inbox();
+                    (inbox.next(), INBOX_MAX.saturating_sub(inbox.len()).min(COMMANDS_PER_PROOF))
+                };
+                let end = chain.record.commands.min(next.saturating_add(room as u64));
+                // What lies before the anchor is answered and gone; it is not for this disk to ask again.
+                if next < chain.anchor.version || next >= end {
+                    break;
+                }
+                let keys: Vec<_> = (next..end).map(|index| storage::command(&cell.id, index)).collect();
+                let values = self.values(&keys).await?;
+                for (index, value) in (next..end).zip(&values) {
+                    let command: CommandRecord =
+                        read("command", value.as_ref())?.ok_or(ObserveError::MissingCommand { program: cell.id, index })?;
+                    if cell.lock_inbox().put(index, command).is_err() {
+                        // The keeper has started over meanwhile; the next look fetches what it needs.
+                        break;
+                    }
+                }
+                cell.wake();
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets queries see what was found.
+    fn publish(&self) {
+        let Some((block, time, standing)) = self.seen.clone() else { return };
+        let programs: HashMap<ProgramId, Entry> = self
+            .keepers
+            .iter()
+            .map(|(id, kept)| {
+                let chain = kept.cell.chain();
+                let serving = kept.cell.serving(&chain);
+                (*id, Entry { cell: kept.cell.clone(), chain, serving })
+            })
+            .collect();
+        self.worker.set_view(View { block, time, standing, programs: Arc::new(programs) });
+    }
+
+    fn save_checkpoint(&mut self) {
+        let number = self.follower.head().number.0;
+        if self.saved_at != 0 && number.saturating_sub(self.saved_at) < CHECKPOINT_HEADS {
+            return;
+        }
+        match self.worker.cabinet.put(CHECKPOINT, &self.follower.checkpoint().encode()) {
+            Ok(()) => self.saved_at = number,
+            Err(error) => tracing::warn!(%error, "the checkpoint cannot be kept; the next start begins further back"),
+        }
+    }
+}

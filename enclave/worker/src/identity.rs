@@ -1,0 +1,123 @@
+//! Who a worker is: what it keeps over restarts, and what it makes anew at each start.
+//!
+//! ```text
+//! kept, sealed     identity key (Ed25519)   names the worker on chain
+//!                  master secret            program keys are derived from it (see custody)
+//!                  genesis                  the one network that both serve
+//! made at start    instance key (Ed25519)   signs anchors and receipts of this process
+//!                  transport key (X25519)   requests are sealed to this process
+//! ```
+//! A process never writes its instance or transport key anywhere: a copy of the disk cannot speak for it.
+
+use crate::{
+    cabinet::{Cabinet, CabinetError},
+    ports::Entropy,
+};
+use codec::{Decode, DecodeAll, Encode};
+use phala_crypto::{Secret, SigningKey, channel};
+use phala_messages::{GenesisHash, InstanceKey, TransportKey, WorkerId};
+use zeroize::Zeroizing;
+
+const NAME: &str = "identity";
+
+/// Why a worker does not know who it is.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The disk, or the seal.
+    #[error(transparent)]
+    Cabinet(#[from] CabinetError),
+    /// The directory served another network before.
+    #[error("this directory belongs to the network {kept}; the worker was started for {asked}")]
+    Network {
+        /// The network of the directory.
+        kept: GenesisHash,
+        /// The network asked for.
+        asked: GenesisHash,
+    },
+    /// Opens, but says nothing sensible.
+    #[error("the sealed identity was written by another version of this software")]
+    Format,
+    /// The channel's library refuses the transport key.
+    #[error("the transport key: {0}")]
+    Channel(#[from] channel::ChannelError),
+}
+
+#[derive(Encode, Decode)]
+struct Kept {
+    format: u8,
+    genesis: GenesisHash,
+    seed: [u8; 32],
+    master: [u8; 32],
+}
+
+/// Who this worker is.
+pub struct Identity {
+    /// Which network it serves.
+    pub genesis: GenesisHash,
+    /// Its name on chain.
+    pub worker: WorkerId,
+    /// This process.
+    pub instance: InstanceKey,
+    /// Requests to this process are sealed to it.
+    pub transport: TransportKey,
+    worker_key: SigningKey,
+    instance_key: SigningKey,
+    channel: channel::Server,
+    master: Secret<32>,
+}
+
+impl Identity {
+    /// Opens the kept identity, or makes one if there is none, and makes this process's keys.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn open(cabinet: &Cabinet, genesis: GenesisHash, entropy: &dyn Entropy) -> Result<Self, IdentityError> {
+        let kept = match cabinet.get(NAME)? {
+            Some(bytes) => {
+                let bytes = Zeroizing::new(bytes);
+                Kept::decode_all(&mut bytes.as_slice()).ok().filter(|kept| kept.format == 1).ok_or(IdentityError::Format)?
+            }
+            None => {
+                let kept = Kept { format: 1, genesis, seed: entropy.bytes(), master: entropy.bytes() };
+                cabinet.put(NAME, &Zeroizing::new(kept.encode()))?;
+                kept
+            }
+        };
+        if kept.genesis != genesis {
+            return Err(IdentityError::Network { kept: kept.genesis, asked: genesis });
+        }
+        let worker_key = SigningKey::new(&Secret::new(kept.seed));
+        let instance_key = SigningKey::new(&entropy.secret());
+        let channel = channel::Server::new(&entropy.secret())?;
+        Ok(Self {
+            genesis,
+            worker: WorkerId(worker_key.public()),
+            instance: InstanceKey(instance_key.public()),
+            transport: TransportKey(channel.public()),
+            master: Secret::new(kept.master),
+            worker_key,
+            instance_key,
+            channel,
+        })
+    }
+
+    /// Signs as the worker.
+    pub fn sign_as_worker(&self, message: &[u8]) -> [u8; 64] {
+        self.worker_key.sign(message)
+    }
+
+    /// Signs as this process.
+    pub fn sign_as_instance(&self, message: &[u8]) -> [u8; 64] {
+        self.instance_key.sign(message)
+    }
+
+    /// Opens requests to this process.
+    pub const fn channel(&self) -> &channel::Server {
+        &self.channel
+    }
+
+    /// What program keys are derived from.
+    pub(crate) const fn master(&self) -> &Secret<32> {
+        &self.master
+    }
+}

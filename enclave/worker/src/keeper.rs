@@ -1,0 +1,339 @@
+//! The keeper: one task per program that brings it to life and answers its commands.
+//!
+//! ```text
+//! code? ─► compile ─► keys ─► state ─► `ready` ─► ┌─► run a batch of commands
+//!                                                 │   commit it to disk, with its answers        (A)
+//!                                                 │   anchor it on chain, until that is final    (B)
+//!                                                 └── issue results and receipts                 (C)
+//! ```
+//! A crash before A runs the batch again, with the same outcome. Between A and B the same anchor is sent again.
+//! Between B and C, or before what C made is on disk, the answers are still beside the state: C is done again.
+//!
+//! # Properties
+//! - The state changes only by finalised commands, in order, without gaps or repeats (A3).
+//! - At most one anchor of a program is on its way.
+//! - An acknowledged result survives the death of the process at any moment.
+
+use crate::{
+    anchors, artifacts,
+    command::{Answered, Runner},
+    overlay::Overlay,
+    ports::Entropy,
+    problem::Problem,
+    programs::{ChainSide, Loaded, MachineAttester, ProgramCell, ProgramSecrets},
+    results::{self, RESULTS_KEPT, Stored},
+    worker::{Worker, blocking},
+};
+use codec::Encode;
+use futures::future::{Either, select};
+use phala_messages::{
+    AnchorRef, ProgramStatus,
+    anchor::ANCHOR_COMMANDS_MAX,
+    calls::{Call, Programs},
+    limits::COMMAND_FUEL_DEFAULT,
+    program::{Ready, SignedReady},
+};
+use phala_state::{Commit, ProgramState};
+use phala_units::UnixMillis;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A message that is not final by then is sent again.
+pub const RESEND_MS: u64 = 10_000;
+/// How long to wait after an error, and at most between two looks at the program.
+const LOOK_MS: u64 = 1_000;
+/// Bytes of answers in one batch.
+const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Fuel of one batch: about two seconds.
+const BATCH_FUEL_MAX: u64 = COMMAND_FUEL_DEFAULT;
+
+/// Why a program does not go on. Tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// No key.
+    #[error(transparent)]
+    Custody(#[from] crate::custody::CustodyError),
+    /// The sealed blobs.
+    #[error(transparent)]
+    Cabinet(#[from] crate::cabinet::CabinetError),
+    /// The state on disk.
+    #[error("the state on disk: {0}")]
+    Open(#[from] phala_state::OpenError),
+    /// A commit.
+    #[error("the state: {0}")]
+    Commit(#[from] phala_state::CommitError),
+    /// An attachment.
+    #[error("the results on disk: {0}")]
+    Attachment(#[from] phala_state::AttachmentError),
+    /// Something on disk that we wrote and cannot read.
+    #[error("what is kept of command {0} cannot be read")]
+    Stored(u64),
+    /// The engine is full.
+    #[error(transparent)]
+    NotNow(#[from] crate::command::NotNow),
+}
+
+/// Keeps one program.
+pub struct Keeper {
+    worker: Arc<Worker>,
+    cell: Arc<ProgramCell>,
+    /// When `ready` was sent last.
+    ready_sent: Option<UnixMillis>,
+    /// Which version was anchored when.
+    anchor_sent: Option<(u64, UnixMillis)>,
+    /// Answers of the batch whose results are not issued yet.
+    answers: BTreeMap<u64, Answered>,
+    /// The anchor whose results are issued.
+    issued: Option<u64>,
+}
+
+impl Keeper {
+    /// A keeper for `cell`.
+    pub const fn new(worker: Arc<Worker>, cell: Arc<ProgramCell>) -> Self {
+        Self { worker, cell, ready_sent: None, anchor_sent: None, answers: BTreeMap::new(), issued: None }
+    }
+
+    /// Keeps the program until the task is dropped.
+    pub async fn run(mut self) {
+        while !self.load().await {
+            self.wait().await;
+        }
+        self.worker.note_change();
+        loop {
+            match self.step().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(program = %self.cell.id, %error, "the program does not go on");
+                    self.worker.ports.clock.sleep(LOOK_MS).await;
+                }
+            }
+            self.wait().await;
+        }
+    }
+
+    async fn wait(&self) {
+        let woken = std::pin::pin!(self.cell.woken());
+        match select(woken, self.worker.ports.clock.sleep(LOOK_MS)).await {
+            Either::Left(_) | Either::Right(_) => {}
+        }
+    }
+
+    /// Brings code, keys and state together. False: something is missing; try again.
+    async fn load(&mut self) -> bool {
+        let chain = self.cell.chain();
+        let loaded = self.try_load(&chain).await;
+        self.worker.note_change();
+        match loaded {
+            Ok(Some(loaded)) => {
+                self.cell.lock_inbox().restart_at(loaded.newest());
+                self.cell.set_loaded(loaded);
+                tracing::info!(program = %self.cell.id, version = self.cell.loaded().map(Loaded::newest), "program loaded");
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::error!(program = %self.cell.id, %error, "the program cannot be loaded");
+                self.cell.set_phase(match error {
+                    KeepError::Open(error) => Problem::RolledBack(error.to_string()),
+                    _ => Problem::Disk,
+                });
+                false
+            }
+        }
+    }
+
+    async fn try_load(&self, chain: &ChainSide) -> Result<Option<Loaded>, KeepError> {
+        let Some(program) = artifacts::load(&self.worker, &self.cell, &chain.record).await? else { return Ok(None) };
+        self.cell.set_phase(Problem::Preparing("its state is being opened"));
+        let key = self.worker.custody.program_key(&self.cell.id, &chain.record).await?;
+        let secrets = Arc::new(ProgramSecrets::derive(key));
+        let (disk, id, keys) = (self.worker.ports.disk.clone(), self.cell.id, secrets.state_keys());
+        let entropy = self.worker.ports.entropy.clone();
+        let fill = Arc::new(move |out: &mut [u8]| entropy.fill(out));
+        let state = blocking(move || ProgramState::open(disk, id, keys, fill)).await?;
+        Ok(Some(Loaded::new(program, secrets, state)))
+    }
+
+    /// Does the next thing there is to do. True: there may be more at once.
+    async fn step(&mut self) -> Result<bool, KeepError> {
+        let chain = self.cell.chain();
+        let Some(loaded) = self.cell.loaded() else { return Ok(false) };
+        if !chain.registered {
+            return Ok(false);
+        }
+        if chain.record.status == ProgramStatus::Deploying {
+            let transport = loaded.secrets.transport_key();
+            self.say_ready(transport).await;
+            return Ok(false);
+        }
+        if chain.record.transport != Some(loaded.secrets.transport_key()) || loaded.at_anchor(&chain.anchor).is_err() {
+            return Ok(false);
+        }
+        if loaded.newest() > chain.anchor.version {
+            self.anchor(&chain).await?;
+            return Ok(false);
+        }
+        self.issue(&chain).await?;
+        self.run_batch(&chain).await
+    }
+
+    async fn say_ready(&mut self, transport: phala_messages::TransportKey) {
+        let now = self.worker.ports.clock.now();
+        if self.ready_sent.is_some_and(|sent| now.since(sent) < RESEND_MS) {
+            return;
+        }
+        let identity = &self.worker.identity;
+        let ready = Ready { program: self.cell.id, transport, worker: identity.worker };
+        let signature = identity.sign_as_instance(&ready.signing_hash(&identity.genesis).0);
+        let call = Call::Programs(Programs::Ready { ready: SignedReady { ready, signature } });
+        match self.worker.submitter.submit(&call).await {
+            Ok(()) | Err(crate::chain::SubmitError::Known) => self.ready_sent = Some(now),
+            Err(error) => tracing::warn!(program = %self.cell.id, %error, "the chain does not take `ready` yet"),
+        }
+    }
+
+    /// Runs waiting commands and commits what they came to.
+    async fn run_batch(&mut self, chain: &ChainSide) -> Result<bool, KeepError> {
+        let Some(loaded) = self.cell.loaded() else { return Ok(false) };
+        let from = loaded.newest();
+        {
+            let mut inbox = self.cell.lock_inbox();
+            if inbox.first() != from {
+                inbox.restart_at(from);
+            }
+            if inbox.is_empty() {
+                return Ok(false);
+            }
+        }
+        let runner = Runner {
+            genesis: self.worker.identity.genesis,
+            id: self.cell.id,
+            record: chain.record.clone(),
+            program: loaded.program.clone(),
+            secrets: loaded.secrets.clone(),
+            logs: self.cell.logs.clone(),
+            outbound: self.worker.ports.outbound.clone(),
+            attester: Arc::new(MachineAttester(self.worker.ports.machine.clone())),
+        };
+        let base = loaded.at_anchor(&chain.anchor).ok();
+        let Some(base) = base else { return Ok(false) };
+        let mut state = Overlay::new(base);
+        let (mut bytes, mut fuel) = (0, 0u64);
+        let mut answers = BTreeMap::new();
+        while (answers.len() as u64) < ANCHOR_COMMANDS_MAX && bytes < BATCH_BYTES_MAX && fuel < BATCH_FUEL_MAX {
+            let Some((index, command)) = self.cell.lock_inbox().take() else { break };
+            let answered = runner.answer(index, &command, &mut state).await;
+            let (answered, used) = match answered {
+                Ok(done) => done,
+                Err(error) if answers.is_empty() => {
+                    // It stays the next one: the inbox starts over from the state's version.
+                    return Err(error.into());
+                }
+                Err(_) => break,
+            };
+            self.worker.metrics.commands.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            bytes += answered.response.len();
+            fuel = fuel.saturating_add(used);
+            answers.insert(index, answered);
+        }
+        self.commit(from, state, answers).await?;
+        self.anchor(chain).await?;
+        Ok(false)
+    }
+
+    async fn commit(&mut self, from: u64, state: Overlay, answers: BTreeMap<u64, Answered>) -> Result<(), KeepError> {
+        let to = from + answers.len() as u64;
+        let (changes, settings) = state.into_changes();
+        let mut attachments = self.cell.results.to_write();
+        let written: Vec<u64> = attachments.keys().copied().collect();
+        attachments.extend(answers.iter().map(|(index, answered)| (*index, Stored::Answered(answered.clone()).encode())));
+        let pending = results::root(&answers).encode();
+        let commit = Commit { version: to, changes, settings, attachments, pending };
+        let (worker, cell) = (self.worker.clone(), self.cell.clone());
+        blocking(move || {
+            let Some(loaded) = cell.loaded() else { return Ok(()) };
+            let mut state = loaded.lock_state();
+            if let Err(error) = state.commit(commit) {
+                if matches!(error, phala_state::CommitError::Disk(_) | phala_state::CommitError::MustReopen) {
+                    // Nobody knows what is on the disk now. A worker that doubts itself starts again.
+                    worker.fail(format!("the disk failed while program {} was written: {error}", cell.id));
+                }
+                return Err(error);
+            }
+            loaded.note_versions(&state);
+            Ok(())
+        })
+        .await?;
+        self.cell.results.written(written);
+        self.answers = answers;
+        self.worker.note_change();
+        Ok(())
+    }
+
+    /// Sends the anchor of what is committed and not anchored.
+    async fn anchor(&mut self, chain: &ChainSide) -> Result<(), KeepError> {
+        let now = self.worker.ports.clock.now();
+        let Some(loaded) = self.cell.loaded() else { return Ok(()) };
+        let to = loaded.newest();
+        if self.anchor_sent.is_some_and(|(version, sent)| version == to && now.since(sent) < RESEND_MS) {
+            return Ok(());
+        }
+        let cell = self.cell.clone();
+        let from = chain.anchor.version;
+        let anchor = blocking(move || cell.loaded().and_then(|loaded| anchors::pending(&loaded.lock_state(), from))).await;
+        let Some(anchor) = anchor else { return Ok(()) };
+        match anchors::send(&self.worker, self.cell.id, anchor).await {
+            Ok(()) => self.anchor_sent = Some((to, now)),
+            Err(error) => tracing::warn!(program = %self.cell.id, %error, "the chain does not take the anchor yet"),
+        }
+        Ok(())
+    }
+
+    /// Issues the results of the newest anchor, unless that is done, and forgets what lies before it.
+    async fn issue(&mut self, chain: &ChainSide) -> Result<(), KeepError> {
+        let anchor = &chain.anchor;
+        if anchor.by.is_none() || self.issued == Some(anchor.version) {
+            return Ok(());
+        }
+        let (from, to) = (anchor.from, anchor.version);
+        let complete = self.answers.keys().next() == Some(&from) && self.answers.len() as u64 == to - from;
+        if !complete {
+            let cell = self.cell.clone();
+            self.answers = blocking(move || unissued(&cell, from, to)).await?;
+        }
+        let entropy: &dyn Entropy = &*self.worker.ports.entropy;
+        let place = AnchorRef { block: chain.block, version: to, root: anchor.root };
+        let issued = results::issue(&self.worker.identity, self.cell.id, chain.record.code, place, &self.answers, || entropy.bytes());
+        self.cell.results.issue(issued);
+        self.answers.clear();
+        let cell = self.cell.clone();
+        blocking(move || {
+            let Some(loaded) = cell.loaded() else { return Ok(()) };
+            let mut state = loaded.lock_state();
+            let old: Vec<u64> = state.attachments().take_while(|index| index + RESULTS_KEPT < to).collect();
+            let done = state.retire_below(to, old);
+            loaded.note_versions(&state);
+            done
+        })
+        .await?;
+        self.issued = Some(to);
+        Ok(())
+    }
+}
+
+/// Answers of an anchor that an earlier process made, as they lie beside the state. None of them when that
+/// process has also issued and written them. Blocks.
+fn unissued(cell: &ProgramCell, from: u64, to: u64) -> Result<BTreeMap<u64, Answered>, KeepError> {
+    let Some(loaded) = cell.loaded() else { return Ok(BTreeMap::new()) };
+    let state = loaded.lock_state();
+    let mut answers = BTreeMap::new();
+    for index in from..to {
+        let Some(bytes) = state.attachment(index)? else { continue };
+        match Stored::parse(&bytes) {
+            Some(Stored::Answered(answered)) => drop(answers.insert(index, answered)),
+            Some(Stored::Issued(_)) => {}
+            None => return Err(KeepError::Stored(index)),
+        }
+    }
+    Ok(answers)
+}

@@ -1,0 +1,61 @@
+//! Be a worker: identity, assignments, inbox, queries, anchors.
+//!
+//! # The problem
+//! A machine that nobody trusts shall run programs whose data nobody may read, and whose answers anybody can
+//! verify. Inside its TEE runs this crate; everything outside, the disk, the clock, the network, the node, is
+//! a port that may lie, stall or die.
+//!
+//! # The journeys, and where they pass
+//! ```text
+//! registration   identity ─► registration ─► (chain) ─► view
+//! query          query · streaming ─► authorize ─► limits ─► (engine) ─► receipts
+//! command        assignments ─► inbox ─► keeper ─► command ─► (engine) ─► (state) ─► anchors ─► results
+//! ```
+//! | file | knows |
+//! |---|---|
+//! | `ports` | what comes from outside |
+//! | `cabinet`, `identity`, `custody` | what is kept sealed, who this is, where program keys come from |
+//! | `chain`, `assignments`, `view` | speaking to the chain, following it, what queries see of it |
+//! | `registration` | being counted in, and staying so |
+//! | `programs`, `artifacts`, `keeper` | one program's life |
+//! | `inbox`, `command`, `overlay`, `anchors`, `results` | commands, from the chain and back to it |
+//! | `query`, `streaming`, `authorize`, `transcripts`, `receipts` | queries |
+//! | `limits`, `logs`, `problem` | how much at once; what programs say; what a worker says instead of an answer |
+//!
+//! # Properties
+//! - A program's state changes only through finalised commands, in order, without gaps or repeats.
+//! - A worker serves only the state whose root is the newest finalised anchor, only while its own admission holds, and
+//!   only while what it knows of the chain is recent.
+//! - Of two processes with one identity at most one goes on: the one that registered last.
+//! - No input panics it; every refusal has a name that stays.
+
+pub mod anchors;
+mod artifacts;
+pub mod assignments;
+pub mod authorize;
+pub mod cabinet;
+pub mod chain;
+pub mod command;
+pub mod custody;
+pub mod identity;
+pub mod inbox;
+pub mod keeper;
+pub mod limits;
+pub mod logs;
+pub mod overlay;
+pub mod ports;
+pub mod problem;
+pub mod programs;
+pub mod query;
+pub mod receipts;
+pub mod registration;
+pub mod results;
+pub mod streaming;
+pub mod transcripts;
+pub mod view;
+pub mod worker;
+
+pub use limits::Places;
+pub use ports::{Clock, Entropy, Machine, MachineError, Vault, VaultError};
+pub use problem::Problem;
+pub use worker::{Config, Ports, StartError, Worker};

@@ -1,0 +1,279 @@
+//! Programs of this worker: what it holds of each, and where each stands.
+//!
+//! ```text
+//! needs code ─► compiling ─► opening state ─► declared ready ─► live: serves what is anchored
+//!                  └► unrunnable       └► rolled back · foreign key · behind
+//! ```
+//! One [`ProgramCell`] per program joins three parties: the follower, which says what the chain says; the
+//! keeper ([`crate::keeper`]), which does the work; and queries, which read.
+
+use crate::{
+    inbox::Inbox,
+    limits::ProgramGate,
+    logs::Logs,
+    ports::Machine,
+    problem::Problem,
+    results::Results,
+};
+use phala_crypto::{Secret, SigningKey, derive, hpke::KeyPair};
+use phala_engine::{Attester, CallError, Program, ProgramKeys};
+use phala_messages::{AnchorRecord, BlockRef, ProgramId, ProgramRecord, ProgramStatus, TransportKey, transcript::sha256};
+use phala_state::{ProgramState, Snapshot};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::Notify;
+
+/// A program's keys, derived from the one that custody gives.
+pub struct ProgramSecrets {
+    root: Secret<32>,
+    transport: KeyPair,
+    labels: Secret<32>,
+    signing: Secret<32>,
+    seeds: Secret<32>,
+}
+
+impl ProgramSecrets {
+    /// Derives them.
+    pub fn derive(root: Secret<32>) -> Self {
+        Self {
+            transport: KeyPair::derive(&derive(&root, "phala/program-transport/v1", &[])),
+            labels: derive(&root, "phala/program-labels/v1", &[]),
+            signing: derive(&root, "phala/program-signing/v1", &[]),
+            seeds: derive(&root, "phala/program-seeds/v1", &[]),
+            root,
+        }
+    }
+
+    /// Commands are sealed to it.
+    pub const fn transport(&self) -> &KeyPair {
+        &self.transport
+    }
+
+    /// Its public part, as the chain keeps it.
+    pub const fn transport_key(&self) -> TransportKey {
+        TransportKey(self.transport.public())
+    }
+
+    /// What the state's keys are derived from.
+    pub(crate) fn state_keys(&self) -> phala_state::StateKeys {
+        phala_state::StateKeys::derive(&derive(&self.root, "phala/program-state/v1", &[]))
+    }
+
+    /// Where a command's randomness comes from: equal on every replica, unknown to everyone outside.
+    pub fn command_seed(&self, index: u64, sealed: &[u8]) -> [u8; 32] {
+        *derive(&self.seeds, "phala/command-seed/v1", &[&index.to_le_bytes(), &sha256(sealed).0]).expose()
+    }
+
+    fn signer(&self, label: &str) -> SigningKey {
+        SigningKey::new(&derive(&self.signing, "phala/program-signing-label/v1", &[label.as_bytes()]))
+    }
+}
+
+impl ProgramKeys for ProgramSecrets {
+    fn derive(&self, label: &str) -> [u8; 32] {
+        *derive(&self.labels, "phala/program-label/v1", &[label.as_bytes()]).expose()
+    }
+
+    fn public(&self, label: &str) -> [u8; 32] {
+        self.signer(label).public()
+    }
+
+    fn sign(&self, label: &str, message: &[u8]) -> [u8; 64] {
+        self.signer(label).sign(message)
+    }
+}
+
+/// The TEE, as programs ask it for quotes.
+pub struct MachineAttester(pub Arc<dyn Machine>);
+
+impl Attester for MachineAttester {
+    fn quote(&self, report_data: [u8; 64]) -> Result<Vec<u8>, String> {
+        self.0.quote(report_data).map_err(|error| error.to_string())
+    }
+}
+
+/// What a failed call is to whoever asked.
+pub fn call_problem(error: CallError) -> Problem {
+    match error {
+        CallError::Trap(reason) => Problem::Trapped(reason),
+        CallError::OutOfFuel(max) => Problem::OutOfFuel(max),
+        CallError::OutOfTime(ms) => Problem::OutOfTime(ms),
+        CallError::OutOfMemory(max) => Problem::OutOfMemory(max.into()),
+        CallError::BodyTooLarge(max) => Problem::AnswerTooLarge(max),
+        CallError::Busy => Problem::Busy,
+        CallError::RequestHeadTooLarge => Problem::head_too_large(),
+        error @ (CallError::NoResponse | CallError::ErrorCode(_) | CallError::Broken(_)) => Problem::NoAnswer(error.to_string()),
+        error => Problem::Limit(error.to_string()),
+    }
+}
+
+/// What the chain says about a program, at one finalised block.
+#[derive(Clone)]
+pub struct ChainSide {
+    /// Which block.
+    pub block: BlockRef,
+    /// Whether this process was registered there.
+    pub registered: bool,
+    /// The program.
+    pub record: Arc<ProgramRecord>,
+    /// Its newest anchor.
+    pub anchor: Arc<AnchorRecord>,
+}
+
+/// What a program has once it can run.
+pub struct Loaded {
+    /// Its code.
+    pub program: Arc<Program>,
+    /// Its keys.
+    pub secrets: Arc<ProgramSecrets>,
+    /// Its state on disk. Locked only where blocking is allowed: a commit waits for the disk.
+    pub state: Mutex<ProgramState>,
+    /// The versions of it that can be read.
+    versions: Mutex<Vec<Snapshot>>,
+}
+
+impl Loaded {
+    /// A program with its state.
+    pub fn new(program: Arc<Program>, secrets: Arc<ProgramSecrets>, state: ProgramState) -> Self {
+        let versions = Mutex::new(readable(&state));
+        Self { program, secrets, state: Mutex::new(state), versions }
+    }
+
+    /// The state, for whoever may block.
+    pub fn lock_state(&self) -> MutexGuard<'_, ProgramState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called after the state has changed.
+    pub fn note_versions(&self, state: &ProgramState) {
+        *self.versions.lock().unwrap_or_else(PoisonError::into_inner) = readable(state);
+    }
+
+    /// The newest version on disk.
+    pub fn newest(&self) -> u64 {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).last().map_or(0, Snapshot::version)
+    }
+
+    /// The version that the chain has anchored.
+    ///
+    /// # Errors
+    /// [`Problem::RolledBack`] when the disk has not what the chain knows, [`Problem::Behind`] when the chain, as far as
+    /// this worker has followed it, has not yet what the disk has.
+    pub fn at_anchor(&self, anchor: &AnchorRecord) -> Result<Snapshot, Problem> {
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = versions.last().map_or(0, Snapshot::version);
+        if let Some(snapshot) = versions.iter().find(|snapshot| snapshot.version() == anchor.version) {
+            return if snapshot.root() == anchor.root {
+                Ok(snapshot.clone())
+            } else {
+                Err(Problem::RolledBack(format!("version {} has another root than the chain's", anchor.version)))
+            };
+        }
+        if newest < anchor.version {
+            return Err(Problem::RolledBack(format!("the disk has version {newest}, the chain has version {}", anchor.version)));
+        }
+        Err(Problem::Behind)
+    }
+}
+
+fn readable(state: &ProgramState) -> Vec<Snapshot> {
+    let kept: Vec<u64> = state.pending().map(|(from, ..)| from).collect();
+    kept.into_iter().filter_map(|version| state.snapshot_at(version)).chain([state.snapshot()]).collect()
+}
+
+/// What this worker holds of one program.
+pub struct ProgramCell {
+    /// Which.
+    pub id: ProgramId,
+    /// What it said.
+    pub logs: Arc<Logs>,
+    /// How many of its calls run at once.
+    pub gate: ProgramGate,
+    /// Results of its commands.
+    pub results: Results,
+    /// Commands that wait.
+    pub inbox: Mutex<Inbox>,
+    /// What stands between it and running.
+    phase: Mutex<Problem>,
+    chain: Mutex<ChainSide>,
+    loaded: OnceLock<Loaded>,
+    wake: Notify,
+}
+
+impl ProgramCell {
+    /// A program that the chain has just assigned.
+    pub fn new(id: ProgramId, chain: ChainSide, logs: Arc<Logs>, gate: ProgramGate) -> Self {
+        Self {
+            id,
+            logs,
+            gate,
+            results: Results::default(),
+            inbox: Mutex::default(),
+            phase: Mutex::new(Problem::Preparing("this worker has just learnt of it")),
+            chain: Mutex::new(chain),
+            loaded: OnceLock::new(),
+            wake: Notify::new(),
+        }
+    }
+
+    /// What the chain said last.
+    pub fn chain(&self) -> ChainSide {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The follower brings news.
+    pub fn observe(&self, chain: ChainSide) {
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        self.wake.notify_one();
+    }
+
+    /// Something happened that the keeper should look at.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits for that.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// The commands that wait.
+    pub fn lock_inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What stands between the program and running.
+    pub fn phase(&self) -> Problem {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keeper says what stands between the program and running.
+    pub fn set_phase(&self, problem: Problem) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// Code, keys and state, once they are there.
+    pub fn loaded(&self) -> Option<&Loaded> {
+        self.loaded.get()
+    }
+
+    /// The keeper has everything together.
+    pub fn set_loaded(&self, loaded: Loaded) {
+        // A cell is loaded once, by its one keeper.
+        drop(self.loaded.set(loaded));
+    }
+
+    /// What queries may read, according to the chain as of `chain`.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn serving(&self, chain: &ChainSide) -> Result<Snapshot, Problem> {
+        let loaded = self.loaded().ok_or_else(|| self.phase())?;
+        if chain.record.status != ProgramStatus::Live {
+            return Err(Problem::Preparing("the chain has not yet declared it live"));
+        }
+        if chain.record.transport != Some(loaded.secrets.transport_key()) {
+            return Err(Problem::ForeignKey);
+        }
+        loaded.at_anchor(&chain.anchor)
+    }
+}

@@ -1,0 +1,212 @@
+//! Registration: being counted in, and staying so.
+//!
+//! ```text
+//! not admitted ──► mirror collateral that the chain lacks ──► quote over (registration, newest final block)
+//!      ▲                                                          │ registry.register
+//!      └───────────── refused: the rule is logged ◄───────────────┤
+//!                                                                 ▼
+//!             renewed at a random moment between 50 % and 90 % of its life  ◄── admitted
+//! ```
+//! The moment is random so that machines which were admitted together do not come back together.
+
+use crate::{
+    chain::SubmitError,
+    ports::{Entropy, MachineError},
+    view::Standing,
+    worker::Worker,
+};
+use phala_messages::{
+    BlockRef, Refusal, Registration, Role, WorkerRecord,
+    calls::{Call, Registry},
+    collateral::Collateral,
+    registration::{Endpoint, Quote, Submission},
+};
+use phala_units::UnixMillis;
+use std::{collections::HashSet, sync::Arc};
+
+/// How long a submitted registration may take to be final before another is sent.
+const CONFIRM_MS: u64 = 20_000;
+/// How long to wait after a refusal or an error.
+const RETRY_MS: u64 = 2_000;
+
+/// Why a registration was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The TEE gave no quote.
+    #[error("the TEE: {0}")]
+    Machine(#[from] MachineError),
+    /// A quote that no chain would read.
+    #[error("the TEE's quote has {0} bytes, more than the chain reads")]
+    QuoteTooLarge(usize),
+    /// The chain or the node says no.
+    #[error("{0}")]
+    Submit(SubmitError),
+}
+
+/// When an admission is to be renewed: between 50 % and 90 % of its life, where `chance` of 0..=255 says.
+pub fn renewal_due(record: &WorkerRecord, chance: u8) -> UnixMillis {
+    let life = record.expires_at.since(record.admitted_at);
+    let share = life / 2 + (life / 5 * 2) / 255 * u64::from(chance);
+    record.admitted_at.saturating_add(share)
+}
+
+/// Keeps one process registered.
+pub struct Registrar {
+    worker: Arc<Worker>,
+    /// Pieces of collateral that the chain has.
+    mirrored: HashSet<phala_messages::Hash>,
+    /// For which admission the moment of renewal was drawn, and what.
+    drawn: Option<(UnixMillis, u8)>,
+}
+
+impl Registrar {
+    /// A registrar for `worker`.
+    pub fn new(worker: Arc<Worker>) -> Self {
+        Self { worker, mirrored: HashSet::new(), drawn: None }
+    }
+
+    /// Registers and renews until the worker stops.
+    pub async fn run(mut self) {
+        loop {
+            let view = self.worker.view();
+            let due = match &view.standing {
+                Standing::Superseded => return,
+                Standing::Unregistered(_) => view.time.0 > 0,
+                Standing::Admitted(record) => self.renewal(record) <= self.worker.ports.clock.now().max(view.time),
+            };
+            if !due {
+                self.worker.ports.clock.sleep(RETRY_MS / 4).await;
+                continue;
+            }
+            let before = admitted_at(&view.standing);
+            match self.register(view.block).await {
+                Ok(()) => {
+                    tracing::info!(block = view.block.number.0, "registration sent");
+                    self.confirmed(before).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, hint = hint(&error), "registration refused");
+                    self.worker.note_refusal(error.to_string());
+                    self.worker.ports.clock.sleep(RETRY_MS).await;
+                }
+            }
+        }
+    }
+
+    fn renewal(&mut self, record: &WorkerRecord) -> UnixMillis {
+        let chance = match self.drawn {
+            Some((of, chance)) if of == record.admitted_at => chance,
+            _ => {
+                let entropy: &dyn Entropy = &*self.worker.ports.entropy;
+                let [chance] = entropy.bytes();
+                self.drawn = Some((record.admitted_at, chance));
+                chance
+            }
+        };
+        renewal_due(record, chance)
+    }
+
+    /// Waits until the chain has admitted what was just sent, or until it will not any more.
+    async fn confirmed(&self, before: Option<UnixMillis>) {
+        let give_up = self.worker.ports.clock.now().saturating_add(CONFIRM_MS);
+        while self.worker.ports.clock.now() < give_up {
+            let standing = self.worker.view().standing.clone();
+            if standing == Standing::Superseded {
+                return;
+            }
+            if admitted_at(&standing) > before {
+                tracing::info!("admitted");
+                return;
+            }
+            self.worker.ports.clock.sleep(RETRY_MS / 10).await;
+        }
+        tracing::warn!("the registration did not become final in time; sending another");
+    }
+
+    async fn register(&mut self, block: BlockRef) -> Result<(), RegisterError> {
+        self.mirror().await?;
+        let identity = self.worker.identity.clone();
+        let registration = Registration {
+            worker: identity.worker,
+            instance: identity.instance,
+            transport: identity.transport,
+            role: Role::Worker,
+            endpoint: self.worker.config.endpoint.clone(),
+        };
+        let report_data = registration.report_data(&block.hash, &identity.genesis);
+        let quote = self.worker.quote(report_data).await?;
+        let size = quote.len();
+        let signature = identity.sign_as_worker(&registration.signing_hash(&block.hash, &identity.genesis, &quote).0);
+        self.worker.note_quote(quote.clone());
+        let quote = Quote::try_from(quote).map_err(|_| RegisterError::QuoteTooLarge(size))?;
+        let submission = Box::new(Submission { registration, block, quote, signature });
+        match self.worker.submitter.submit(&Call::Registry(Registry::Register { submission })).await {
+            Ok(()) | Err(SubmitError::Known) => Ok(()),
+            Err(error) => Err(RegisterError::Submit(error)),
+        }
+    }
+
+    /// Brings collateral that the chain lacks, or has older.
+    async fn mirror(&mut self) -> Result<(), RegisterError> {
+        let machine = self.worker.ports.machine.clone();
+        let pieces = crate::worker::blocking(move || machine.collateral()).await?;
+        for piece in pieces {
+            let name = phala_messages::transcript::sha256(&codec::Encode::encode(&piece));
+            if self.mirrored.contains(&name) {
+                continue;
+            }
+            let kind = kind(&piece);
+            match self.worker.submitter.submit(&Call::Registry(Registry::StoreCollateral { collateral: Box::new(piece) })).await {
+                Ok(()) => tracing::info!(kind, "collateral sent"),
+                Err(SubmitError::Known) => {}
+                Err(SubmitError::Refused(Refusal::CollateralNotNewer)) => drop(self.mirrored.insert(name)),
+                // Another piece may have to be stored first; the registration itself will say what is missing.
+                Err(error) => tracing::info!(kind, %error, "collateral not taken yet"),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn admitted_at(standing: &Standing) -> Option<UnixMillis> {
+    match standing {
+        Standing::Admitted(record) => Some(record.admitted_at),
+        _ => None,
+    }
+}
+
+const fn kind(piece: &Collateral) -> &'static str {
+    match piece {
+        Collateral::RootCrl { .. } => "root CRL",
+        Collateral::PckCrl { .. } => "PCK CRL",
+        Collateral::TcbInfo { .. } => "TCB info",
+        Collateral::QeIdentity { .. } => "QE identity",
+    }
+}
+
+/// What the operator can do about it.
+const fn hint(error: &RegisterError) -> &'static str {
+    match error {
+        RegisterError::Machine(_) | RegisterError::QuoteTooLarge(_) => "is the TEE running, and its socket or configfs tree where the arguments say?",
+        RegisterError::Submit(SubmitError::Refused(refusal)) => match refusal {
+            Refusal::Evidence(_) => "the machine's evidence or its collateral is not good: it may need an update, or fresh collateral",
+            Refusal::RootMissing => "the network's administrator must set a trusted root",
+            Refusal::Measurement => "this build is not on the network's list: run a listed one, or ask its administrator to list it",
+            Refusal::DevelopmentRoot => "this network takes real TEEs only",
+            Refusal::Endpoint => "give --endpoint as http(s)://host[:port]",
+            _ => "this is tried again with newer evidence",
+        },
+        RegisterError::Submit(_) => "this is tried again; is the node reachable and in sync?",
+    }
+}
+
+/// The URL as it is registered.
+///
+/// # Errors
+/// None of them when it is not `http(s)://host[:port]`.
+pub fn parse_endpoint(text: &str) -> Option<Endpoint> {
+    if !phala_messages::address::endpoint_is_well_formed(text.as_bytes()) {
+        return None;
+    }
+    Endpoint::try_from(text.as_bytes().to_vec()).ok()
+}

@@ -1,0 +1,374 @@
+//! The worker: everything above in one place, and the task that keeps it going.
+
+use crate::{
+    artifacts,
+    assignments::{Observer, kept_follower},
+    authorize::Judge,
+    cabinet::Cabinet,
+    chain::{NodeSubmitter, Submitter},
+    custody::{Custody, OwnCustody},
+    identity::{Identity, IdentityError},
+    limits::{Gate, Places},
+    ports::{Clock, Entropy, Machine, MachineError, Vault},
+    problem::Problem,
+    programs::ProgramCell,
+    registration::Registrar,
+    results::{self, Issued},
+    view::{Standing, View},
+};
+use bytes::Bytes;
+use futures::future::select;
+use phala_engine::{Engine, Outbound};
+use phala_follow::{Checkpoint, FollowError, Follower, Rpc};
+use phala_messages::{CodeHash, GenesisHash, ProgramId, registration::Endpoint};
+use phala_state::Disk;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+use tokio::sync::{Notify, Semaphore, watch};
+
+/// What a worker gets from outside.
+pub struct Ports {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The TEE.
+    pub machine: Arc<dyn Machine>,
+    /// A disk for programs' state.
+    pub disk: Arc<dyn Disk>,
+    /// A disk for everything else.
+    pub vault: Arc<dyn Vault>,
+    /// How queries fetch.
+    pub outbound: Arc<dyn Outbound>,
+}
+
+/// How a worker is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which network.
+    pub genesis: GenesisHash,
+    /// Where it is reached.
+    pub endpoint: Endpoint,
+    /// A head older than that is not served from.
+    pub head_age_ms_max: u64,
+    /// How often the node is asked for a newer head.
+    pub poll_ms: u64,
+    /// How much runs at once.
+    pub places: Places,
+}
+
+/// What a follower asks of the node when nobody says otherwise.
+pub const POLL_MS_DEFAULT: u64 = 250;
+/// How old a head may be when nobody says otherwise.
+pub const HEAD_AGE_MS_DEFAULT: u64 = 60_000;
+
+/// Why a worker does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The TEE gives no sealing key.
+    #[error("the TEE: {0}")]
+    Machine(#[from] MachineError),
+    /// It does not know who it is.
+    #[error("the worker's identity: {0}")]
+    Identity(#[from] IdentityError),
+}
+
+/// Counts, for whoever watches the worker.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Queries answered by programs.
+    pub queries: AtomicU64,
+    /// Queries answered by a problem inside the channel.
+    pub problems: AtomicU64,
+    /// Requests refused before they were opened, or because they did not open.
+    pub refused: AtomicU64,
+    /// Commands answered.
+    pub commands: AtomicU64,
+}
+
+/// A worker.
+pub struct Worker {
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// How it is set up.
+    pub config: Config,
+    /// Counts.
+    pub metrics: Metrics,
+    pub(crate) ports: Ports,
+    pub(crate) cabinet: Arc<Cabinet>,
+    pub(crate) engine: Engine,
+    pub(crate) custody: Arc<dyn Custody>,
+    pub(crate) submitter: Arc<dyn Submitter>,
+    pub(crate) gate: Gate,
+    pub(crate) judge: Judge,
+    pub(crate) compiling: Semaphore,
+    view: RwLock<Arc<View>>,
+    cells: RwLock<Arc<HashMap<ProgramId, Arc<ProgramCell>>>>,
+    quote: RwLock<Option<Arc<Vec<u8>>>>,
+    refusal: Mutex<Option<String>>,
+    changed: AtomicBool,
+    change: Notify,
+    failure: watch::Sender<Option<String>>,
+}
+
+/// Runs what blocks where blocking is allowed.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down: nothing waits for an answer any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+impl Worker {
+    /// Wakes a worker: opens or makes its identity. Blocks for as long as the TEE takes. Nothing is served before [`Worker::run`].
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start<R: Rpc + Send + Sync + 'static>(config: Config, ports: Ports, engine: Engine, rpc: Arc<R>) -> Result<Arc<Self>, StartError> {
+        let sealing_key = ports.machine.sealing_key()?;
+        let cabinet = Arc::new(Cabinet::new(ports.vault.clone(), &sealing_key, ports.entropy.clone()));
+        let identity = Arc::new(Identity::open(&cabinet, config.genesis, &*ports.entropy)?);
+        Ok(Arc::new(Self {
+            judge: Judge::new(config.genesis, identity.instance),
+            custody: Arc::new(OwnCustody(identity.clone())),
+            submitter: Arc::new(NodeSubmitter(rpc)),
+            gate: Gate::new(config.places),
+            compiling: Semaphore::new(1),
+            view: RwLock::new(Arc::new(View::nothing())),
+            cells: RwLock::default(),
+            quote: RwLock::default(),
+            refusal: Mutex::default(),
+            changed: AtomicBool::new(false),
+            change: Notify::new(),
+            failure: watch::Sender::new(None),
+            metrics: Metrics::default(),
+            identity,
+            config,
+            ports,
+            cabinet,
+            engine,
+        }))
+    }
+
+    /// Follows the chain, registers, and keeps programs, until something makes that impossible; says what.
+    pub async fn run<R: Rpc + Send + Sync + 'static>(self: Arc<Self>, rpc: Arc<R>, trusted: Option<Checkpoint>) -> String {
+        let follower = match self.follower(&*rpc, trusted).await {
+            Ok(follower) => follower,
+            Err(reason) => return reason,
+        };
+        let registrar = tokio::spawn(Registrar::new(self.clone()).run());
+        let mut failure = self.failure.subscribe();
+        let mut observer = Observer::new(self.clone(), rpc, follower);
+        let reason = loop {
+            match observer.observe().await {
+                Ok(false) => {}
+                Ok(true) => {
+                    break "a newer process of this worker has registered with the chain; this one stops. \
+                           If you did not start another, somebody runs a copy of this worker's disk"
+                        .into();
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the chain cannot be followed at the moment");
+                    self.ports.clock.sleep(self.config.poll_ms * 4).await;
+                }
+            }
+            if let Some(reason) = failure.borrow_and_update().clone() {
+                break reason;
+            }
+            let change = std::pin::pin!(self.change.notified());
+            drop(select(change, self.ports.clock.sleep(self.config.poll_ms)).await);
+        };
+        registrar.abort();
+        self.gate.close();
+        reason
+    }
+
+    /// Where to go on following: where this worker was, or where it was told to start.
+    async fn follower<R: Rpc>(&self, rpc: &R, trusted: Option<Checkpoint>) -> Result<Follower, String> {
+        if let Some(follower) = kept_follower(self) {
+            return Ok(follower);
+        }
+        if let Some(checkpoint) = trusted {
+            return Follower::from_checkpoint(&checkpoint).map_err(|error| format!("the checkpoint: {error}"));
+        }
+        loop {
+            match Follower::from_genesis(self.config.genesis, rpc).await {
+                Ok(follower) => return Ok(follower),
+                Err(error @ FollowError::WrongGenesis { .. }) => return Err(error.to_string()),
+                Err(error) => {
+                    tracing::warn!(%error, "waiting for the node");
+                    self.ports.clock.sleep(self.config.poll_ms * 2).await;
+                }
+            }
+        }
+    }
+
+    /// What this worker sees of the chain.
+    pub fn view(&self) -> Arc<View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_view(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    /// Whether this worker may serve at all.
+    ///
+    /// # Errors
+    /// See [`View::may_serve`]; [`Problem::Stopping`].
+    pub fn may_serve(&self, view: &View) -> Result<(), Problem> {
+        if self.failure.borrow().is_some() {
+            return Err(Problem::Stopping);
+        }
+        view.may_serve(self.ports.clock.now(), self.config.head_age_ms_max)
+    }
+
+    /// Lets no new request in.
+    pub fn close(&self) {
+        self.gate.close();
+    }
+
+    /// Calls that run and requests that wait.
+    pub fn load(&self) -> (usize, usize) {
+        (self.gate.running(), self.gate.waiting())
+    }
+
+    /// What this worker holds of a program.
+    ///
+    /// # Errors
+    /// [`Problem::UnknownProgram`].
+    pub fn cell(&self, program: &ProgramId) -> Result<Arc<ProgramCell>, Problem> {
+        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner).clone();
+        cells.get(program).cloned().ok_or(Problem::UnknownProgram(*program))
+    }
+
+    pub(crate) fn cells_of_code(&self, code: &CodeHash) -> Vec<Arc<ProgramCell>> {
+        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner).clone();
+        cells.values().filter(|cell| cell.chain().record.code == *code).cloned().collect()
+    }
+
+    pub(crate) fn set_cells(&self, cells: Vec<Arc<ProgramCell>>) {
+        let cells = cells.into_iter().map(|cell| (cell.id, cell)).collect();
+        *self.cells.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(cells);
+    }
+
+    /// Takes a program's code.
+    ///
+    /// # Errors
+    /// [`Problem::CodeUnassigned`], [`Problem::CodeHash`], [`Problem::Disk`].
+    pub async fn store_code(self: &Arc<Self>, code: CodeHash, component: Vec<u8>) -> Result<(), Problem> {
+        artifacts::store(self, code, component).await
+    }
+
+    /// Size of the code with this hash, if a program of this worker has it.
+    ///
+    /// # Errors
+    /// [`Problem::CodeUnassigned`].
+    pub fn code_bytes(&self, code: &CodeHash) -> Result<u32, Problem> {
+        let sizes = self.cells_of_code(code).into_iter().map(|cell| cell.chain().record.code_bytes);
+        sizes.max().ok_or(Problem::CodeUnassigned)
+    }
+
+    /// The result of a command, once it is final; waits up to `wait_ms` for it.
+    ///
+    /// # Errors
+    /// [`Problem::UnknownProgram`], [`Problem::ResultPending`], [`Problem::ResultGone`], [`Problem::CommandSealed`].
+    pub async fn result(&self, program: &ProgramId, index: u64, wait_ms: u64) -> Result<Bytes, Problem> {
+        let cell = self.cell(program)?;
+        let mut deadline = self.ports.clock.sleep(wait_ms);
+        loop {
+            let more = std::pin::pin!(cell.results.more());
+            let mut more = more;
+            more.as_mut().enable();
+            match issued(&cell, index).await {
+                Ok(Issued::Sealed(bytes)) => return Ok(bytes.into()),
+                Ok(Issued::Unopened) => return Err(Problem::CommandSealed),
+                Err(Problem::ResultPending) if wait_ms > 0 => {}
+                Err(problem) => return Err(problem),
+            }
+            match select(more, deadline).await {
+                futures::future::Either::Left((_, rest)) => deadline = rest,
+                futures::future::Either::Right(_) => return Err(Problem::ResultPending),
+            }
+        }
+    }
+
+    /// A quote from the TEE.
+    pub(crate) async fn quote(&self, report_data: [u8; 64]) -> Result<Vec<u8>, MachineError> {
+        let machine = self.ports.machine.clone();
+        blocking(move || machine.quote(report_data)).await
+    }
+
+    /// The evidence that was registered last.
+    pub fn evidence(&self) -> Option<Arc<Vec<u8>>> {
+        self.quote.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn note_quote(&self, quote: Vec<u8>) {
+        *self.quote.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(quote));
+    }
+
+    pub(crate) fn note_refusal(&self, reason: String) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Something that queries should see has changed.
+    pub(crate) fn note_change(&self) {
+        self.changed.store(true, std::sync::atomic::Ordering::Release);
+        self.change.notify_one();
+    }
+
+    pub(crate) fn take_change(&self) -> bool {
+        self.changed.swap(false, std::sync::atomic::Ordering::AcqRel)
+    }
+
+    /// This worker doubts itself: it serves nothing more and stops.
+    pub(crate) fn fail(&self, reason: String) {
+        tracing::error!(reason, "stopping");
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            failure.get_or_insert(reason);
+            first
+        });
+        self.note_change();
+    }
+
+    /// The TEE's name, and whether it is a simulation.
+    pub fn tee(&self) -> (&'static str, bool) {
+        (self.ports.machine.tee(), self.ports.machine.simulated())
+    }
+
+    /// How this process stands, in one word, and why.
+    pub fn standing(&self) -> (&'static str, Option<String>) {
+        match &self.view().standing {
+            Standing::Admitted(_) => ("admitted", None),
+            Standing::Unregistered(why) => ("unregistered", Some(why.clone())),
+            Standing::Superseded => ("superseded", None),
+        }
+    }
+}
+
+async fn issued(cell: &Arc<ProgramCell>, index: u64) -> Result<Issued, Problem> {
+    if let Some(issued) = cell.results.fresh(index) {
+        return Ok(issued);
+    }
+    let cell = cell.clone();
+    blocking(move || {
+        let loaded = cell.loaded().ok_or_else(|| cell.phase())?;
+        results::read(&loaded.lock_state(), index)
+    })
+    .await
+}
