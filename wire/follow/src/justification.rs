@@ -72,7 +72,7 @@ impl Justification {
         if bytes.len() > JUSTIFICATION_BYTES_MAX {
             return Err(JustificationError::TooLarge(bytes.len()));
         }
-        let justification = GrandpaJustification::decode_all(&mut bytes).map_err(|_| JustificationError::Malformed)?;
+        let justification = GrandpaJustification::<Header>::decode_all(&mut bytes).map_err(|_| JustificationError::Malformed)?;
         match justification.votes_ancestries.len() {
             headers if headers > VOTES_ANCESTRIES_MAX => Err(JustificationError::TooManyHeaders(headers)),
             _ => Ok(Self(justification)),

@@ -432,8 +432,7 @@ fn verify_block(proof: &ChainProof, block: &BlockRef, trust: &Trust) -> Result<F
     if proof.hand_overs.len() > HAND_OVERS_MAX {
         return Err(Refusal::ProofTooLarge);
     }
-    let (position, mut due) = verify_start(&proof.start, block, trust)?;
-    let mut position = position;
+    let (mut position, mut due) = verify_start(&proof.start, block, trust)?;
     for (place, hand_over) in proof.hand_overs.iter().enumerate() {
         let number = BlockNumber(hand_over.header.number);
         if due.is_some_and(|checkpoint| checkpoint.number < number) {
