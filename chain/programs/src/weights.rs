@@ -1,10 +1,12 @@
 //! What each call costs.
 //!
-//! PROVISIONAL-HEADER
+//! The computation of each call is an upper estimate, not yet a measurement: `benchmarking.rs` holds the
+//! dearest case of each (feature `runtime-benchmarks`), and its numbers replace these. Storage accesses are counted
+//! from the code and priced by the runtime's `DbWeight`.
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 
-/// Measured cost of each call, and of its authorisation where it carries its own authority.
+/// Cost of each call, and of its authorisation where it carries its own authority.
 pub trait WeightInfo {
     /// `create_cluster`.
     fn create_cluster() -> Weight;
@@ -32,60 +34,60 @@ pub trait WeightInfo {
     fn release_abandoned() -> Weight;
 }
 
-/// Measured computation, and the runtime's own price of each storage access.
+/// Estimated computation, and the runtime's own price of each storage access.
 pub struct SubstrateWeight<T>(PhantomData<T>);
 
 /// `micros` of computation and so many storage accesses.
-fn measured<T: frame_system::Config>(micros: u64, reads: u64, writes: u64) -> Weight {
+fn priced<T: frame_system::Config>(micros: u64, reads: u64, writes: u64) -> Weight {
     Weight::from_parts(micros.saturating_mul(1_000_000), 0).saturating_add(T::DbWeight::get().reads_writes(reads, writes))
 }
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn create_cluster() -> Weight {
-        measured::<T>(30, 1, 2)
+        priced::<T>(30, 1, 2)
     }
 
     fn assign_worker() -> Weight {
-        measured::<T>(40, 3, 2)
+        priced::<T>(40, 3, 2)
     }
 
     fn unassign_worker() -> Weight {
-        measured::<T>(40, 2, 2)
+        priced::<T>(40, 2, 2)
     }
 
     fn deploy(hosts: u32) -> Weight {
-        measured::<T>(90, 5, 9).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(hosts.into()))
+        priced::<T>(90, 5, 9).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(hosts.into()))
     }
 
     fn remove() -> Weight {
-        measured::<T>(90, 6, 10)
+        priced::<T>(90, 6, 10)
     }
 
     fn command(bytes: u32) -> Weight {
-        measured::<T>(100, 6, 5).saturating_add(Weight::from_parts(3_000, 0).saturating_mul(bytes.into()))
+        priced::<T>(100, 6, 5).saturating_add(Weight::from_parts(3_000, 0).saturating_mul(bytes.into()))
     }
 
     fn authorize_ready() -> Weight {
-        measured::<T>(150, 4, 0)
+        priced::<T>(150, 4, 0)
     }
 
     fn ready() -> Weight {
-        measured::<T>(50, 4, 3)
+        priced::<T>(50, 4, 3)
     }
 
     fn authorize_anchor() -> Weight {
-        measured::<T>(160, 6, 0)
+        priced::<T>(160, 6, 0)
     }
 
     fn anchor(commands: u32) -> Weight {
-        measured::<T>(60, 7, 2).saturating_add(Self::release_abandoned().saturating_mul(commands.into()))
+        priced::<T>(60, 7, 2).saturating_add(Self::release_abandoned().saturating_mul(commands.into()))
     }
 
     fn find_abandoned() -> Weight {
-        measured::<T>(20, 1, 1)
+        priced::<T>(20, 1, 1)
     }
 
     fn release_abandoned() -> Weight {
-        measured::<T>(60, 3, 3)
+        priced::<T>(60, 3, 3)
     }
 }

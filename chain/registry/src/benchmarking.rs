@@ -1,41 +1,21 @@
 //! What each call costs, in its dearest case.
 //!
-//! Evidence cannot be made inside a runtime, so it comes from a file: a registration with a simulated TEE's
-//! quote and the collateral behind it. `tests/fixture.rs` writes that file and holds it to its content.
+//! Evidence is that of [`crate::fixture`]: a simulated TEE's quote, in Intel's format.
 
 use crate::{
     BenchmarkHelper as _, COLLATERAL_PIECES_MAX, Call, Collateral, Config, EvidenceRoot, Measurements, Pallet, SWEEP_RECORDS_MAX,
     SweptUpTo, Verdict, Workers,
+    fixture::{FIXTURE, Fixture},
 };
 use alloc::{boxed::Box, vec::Vec};
-use codec::{Decode, Encode};
+use codec::Decode;
 use frame_benchmarking::v2::*;
 use frame_support::{pallet_prelude::*, traits::Authorize};
 use frame_system::{Origin, pallet_prelude::BlockNumberFor};
 use phala_evidence::{CollateralKey, Policy, StoredCollateral, TrustedRoot};
-use phala_messages::{
-    GenesisHash, Hash, InstanceKey, Root, Tee, WorkerId, collateral::Collateral as Piece, registration::Submission,
-};
+use phala_messages::{Hash, InstanceKey, Root, Tee, WorkerId, collateral::Collateral as Piece};
 use phala_units::{BlockNumber, UnixMillis};
 use sp_runtime::traits::Zero;
-
-/// A registration with everything that it takes to judge it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Fixture {
-    /// The network that it was made for.
-    pub genesis: GenesisHash,
-    /// When it is judged.
-    pub time: UnixMillis,
-    /// The code's measurement.
-    pub measurement: Hash,
-    /// Collateral, in the order in which it must be stored.
-    pub collateral: Vec<Piece>,
-    /// The registration.
-    pub submission: Submission,
-}
-
-/// [`Fixture`], encoded.
-pub const FIXTURE: &[u8] = include_bytes!("fixture.scale");
 
 fn system_hash<T: Config>(hash: [u8; 32]) -> Result<T::Hash, BenchmarkError> {
     T::Hash::decode(&mut &hash[..]).map_err(|_| BenchmarkError::Stop("a hash has 32 bytes"))

@@ -42,16 +42,20 @@ extern crate alloc;
 
 mod collateral;
 mod expiry;
+#[cfg(any(test, feature = "runtime-benchmarks"))]
+mod fixture;
 mod measurements;
 mod policy;
 mod register;
 
 #[cfg(feature = "runtime-benchmarks")]
-pub mod benchmarking;
+mod benchmarking;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_evidence;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;

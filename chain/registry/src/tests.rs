@@ -1,5 +1,5 @@
 //! Each rule that needs no evidence, and what happens when it is broken. Those that need some are in
-//! `tests/evidence.rs`.
+//! `tests_of_evidence.rs`.
 
 use crate::{
     AdmissionMs, Call, Error, Event, EvidenceBlocks, EvidencePolicy, EvidenceRoot, GenesisRoot, Instances, Judged,

@@ -1,10 +1,12 @@
 //! What each call costs.
 //!
-//! PROVISIONAL-HEADER
+//! The computation of each call is an upper estimate, not yet a measurement: `benchmarking.rs` holds the
+//! dearest case of each (feature `runtime-benchmarks`), and its numbers replace these. Storage accesses are counted
+//! from the code and priced by the runtime's `DbWeight`.
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 
-/// Measured cost of each call, and of its authorisation where it carries its own authority.
+/// Cost of each call, and of its authorisation where it carries its own authority.
 pub trait WeightInfo {
     /// Judging a registration and its evidence.
     fn authorize_register() -> Weight;
@@ -26,48 +28,48 @@ pub trait WeightInfo {
     fn sweep(records: u32) -> Weight;
 }
 
-/// Measured computation, and the runtime's own price of each storage access.
+/// Estimated computation, and the runtime's own price of each storage access.
 pub struct SubstrateWeight<T>(PhantomData<T>);
 
 /// `micros` of computation and so many storage accesses.
-fn measured<T: frame_system::Config>(micros: u64, reads: u64, writes: u64) -> Weight {
+fn priced<T: frame_system::Config>(micros: u64, reads: u64, writes: u64) -> Weight {
     Weight::from_parts(micros.saturating_mul(1_000_000), 0).saturating_add(T::DbWeight::get().reads_writes(reads, writes))
 }
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     fn authorize_register() -> Weight {
-        measured::<T>(15_000, 14, 1)
+        priced::<T>(15_000, 14, 1)
     }
 
     fn register() -> Weight {
-        measured::<T>(150, 5, 6)
+        priced::<T>(150, 5, 6)
     }
 
     fn authorize_store_collateral() -> Weight {
-        measured::<T>(15_000, 5, 1)
+        priced::<T>(15_000, 5, 1)
     }
 
     fn store_collateral() -> Weight {
-        measured::<T>(1_000, 3, 3)
+        priced::<T>(1_000, 3, 3)
     }
 
     fn allow_measurement() -> Weight {
-        measured::<T>(30, 1, 1)
+        priced::<T>(30, 1, 1)
     }
 
     fn disallow_measurement() -> Weight {
-        measured::<T>(30, 1, 1)
+        priced::<T>(30, 1, 1)
     }
 
     fn set_policy() -> Weight {
-        measured::<T>(30, 0, 1)
+        priced::<T>(30, 0, 1)
     }
 
     fn set_root(pieces: u32) -> Weight {
-        measured::<T>(50, 2, 2).saturating_add(measured::<T>(20, 1, 1).saturating_mul(pieces.into()))
+        priced::<T>(50, 2, 2).saturating_add(priced::<T>(20, 1, 1).saturating_mul(pieces.into()))
     }
 
     fn sweep(records: u32) -> Weight {
-        measured::<T>(30, 1, 1).saturating_add(measured::<T>(60, 1, 3).saturating_mul(records.into()))
+        priced::<T>(30, 1, 1).saturating_add(priced::<T>(60, 1, 3).saturating_mul(records.into()))
     }
 }
