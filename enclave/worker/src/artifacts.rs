@@ -6,6 +6,7 @@
 //!   private memory.
 
 use crate::{
+    cabinet::CabinetError,
     keeper::KeepError,
     problem::Problem,
     programs::ProgramCell,
@@ -22,6 +23,17 @@ fn code_name(code: &CodeHash) -> String {
 fn artifact_name(record: &ProgramRecord) -> String {
     let nans = if record.manifest.canonical_nans { "canonical" } else { "native" };
     format!("artifact/{}/{nans}", hex::encode(record.code.0))
+}
+
+/// What stands under `name`. What was altered can be had again, from whoever uploads it: it counts as missing.
+fn get(worker: &Worker, name: &str) -> Result<Option<Vec<u8>>, CabinetError> {
+    match worker.cabinet.get(name) {
+        Err(error @ CabinetError::Sealed(_)) => {
+            tracing::warn!(%error, "taken for missing");
+            Ok(None)
+        }
+        other => other,
+    }
 }
 
 /// Takes the code with this hash. No bytes at all ask whether it is here already.
@@ -59,14 +71,14 @@ pub async fn load(worker: &Arc<Worker>, cell: &Arc<ProgramCell>, record: &Arc<Pr
 
 fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Result<Option<Arc<Program>>, KeepError> {
     let name = artifact_name(record);
-    if let Some(bytes) = worker.cabinet.get(&name)? {
+    if let Some(bytes) = get(worker, &name)? {
         let kept = danger::artifact_from_authenticated(&bytes).ok().map(|artifact| worker.engine.load(&artifact, &record.manifest));
         if let Some(Ok(program)) = kept.filter(|program| program.as_ref().is_ok_and(|program| program.wasm() == record.code)) {
             return Ok(Some(Arc::new(program)));
         }
         tracing::info!(program = %cell.id, "compiling again for this version of the engine");
     }
-    let Some(component) = worker.cabinet.get(&code_name(&record.code))? else {
+    let Some(component) = get(worker, &code_name(&record.code))? else {
         cell.set_phase(Problem::NeedsCode);
         return Ok(None);
     };

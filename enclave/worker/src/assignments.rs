@@ -12,7 +12,7 @@ use crate::{
     logs::Logs,
     programs::{ChainSide, ProgramCell},
     view::{Entry, Standing, View},
-    worker::Worker,
+    worker::{Task, Worker},
 };
 use codec::{Decode, DecodeAll, Encode};
 use phala_follow::{Checkpoint, FollowError, Follower, Rpc};
@@ -64,6 +64,8 @@ pub struct Observer<R> {
     activity: Option<u64>,
     programs: BTreeMap<ProgramId, (Arc<ProgramRecord>, Arc<AnchorRecord>)>,
     keepers: HashMap<ProgramId, Kept>,
+    /// Whether the follower's head was looked at.
+    looked: bool,
     /// The head that was looked at last.
     seen: Option<(BlockRef, UnixMillis, Standing)>,
     admitted_once: bool,
@@ -72,13 +74,7 @@ pub struct Observer<R> {
 
 struct Kept {
     cell: Arc<ProgramCell>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: Task,
 }
 
 /// The follower as this worker left it, if it kept one of this network.
@@ -102,6 +98,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             activity: None,
             programs: BTreeMap::new(),
             keepers: HashMap::new(),
+            looked: false,
             seen: None,
             admitted_once: false,
             saved_at: 0,
@@ -114,15 +111,15 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
     /// # Errors
     /// [`ObserveError`]; the view stays as it was.
     pub async fn observe(&mut self) -> Result<bool, ObserveError> {
-        let mut moved = false;
         while self.follower.advance(&*self.rpc).await? {
-            moved = true;
+            self.looked = false;
         }
-        if moved || self.seen.is_none() {
+        if !self.looked {
             self.look().await?;
+            self.looked = true;
             self.save_checkpoint();
         }
-        if self.worker.take_change() || moved {
+        if self.worker.take_change() {
             self.publish();
         }
         self.fetch_commands().await?;
@@ -231,8 +228,8 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             tracing::info!(program = %id, "assigned");
             let logs = Arc::new(Logs::new(self.worker.ports.clock.clone()));
             let cell = Arc::new(ProgramCell::new(*id, chain, logs, self.worker.gate.program()));
-            let task = tokio::spawn(Keeper::new(self.worker.clone(), cell.clone()).run());
-            self.keepers.insert(*id, Kept { cell, task });
+            let task = Task::start(Keeper::new(self.worker.clone(), cell.clone()).run());
+            self.keepers.insert(*id, Kept { cell, _task: task });
         }
         self.worker.set_cells(self.keepers.values().map(|kept| kept.cell.clone()).collect());
     }

@@ -20,7 +20,7 @@ use crate::{
     overlay::Overlay,
     ports::Entropy,
     problem::Problem,
-    programs::{ChainSide, Loaded, MachineAttester, ProgramCell, ProgramSecrets},
+    programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
     results::{self, RESULTS_KEPT, Stored},
     worker::{Worker, blocking},
 };
@@ -95,6 +95,10 @@ impl Keeper {
     /// Keeps the program until the task is dropped.
     pub async fn run(mut self) {
         while !self.load().await {
+            if matches!(self.cell.phase(), Problem::Unrunnable(_)) {
+                // Code does not change: there is nothing to wait for.
+                return;
+            }
             self.wait().await;
         }
         self.worker.note_change();
@@ -137,6 +141,8 @@ impl Keeper {
                     KeepError::Open(error) => Problem::RolledBack(error.to_string()),
                     _ => Problem::Disk,
                 });
+                self.worker.note_change();
+                self.worker.ports.clock.sleep(10 * LOOK_MS).await;
                 false
             }
         }
@@ -213,7 +219,7 @@ impl Keeper {
             secrets: loaded.secrets.clone(),
             logs: self.cell.logs.clone(),
             outbound: self.worker.ports.outbound.clone(),
-            attester: Arc::new(MachineAttester(self.worker.ports.machine.clone())),
+            attester: self.worker.attester.clone(),
         };
         let base = loaded.at_anchor(&chain.anchor).ok();
         let Some(base) = base else { return Ok(false) };

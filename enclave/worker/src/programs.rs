@@ -10,7 +10,7 @@
 use crate::{
     inbox::Inbox,
     limits::ProgramGate,
-    logs::Logs,
+    logs::{CallLog, Logs},
     ports::Machine,
     problem::Problem,
     results::Results,
@@ -186,6 +186,8 @@ pub struct ProgramCell {
     pub id: ProgramId,
     /// What it said.
     pub logs: Arc<Logs>,
+    /// The door through which its queries speak.
+    pub query_log: Arc<CallLog>,
     /// How many of its calls run at once.
     pub gate: ProgramGate,
     /// Results of its commands.
@@ -204,6 +206,7 @@ impl ProgramCell {
     pub fn new(id: ProgramId, chain: ChainSide, logs: Arc<Logs>, gate: ProgramGate) -> Self {
         Self {
             id,
+            query_log: Arc::new(CallLog::query(logs.clone())),
             logs,
             gate,
             results: Results::default(),

@@ -15,9 +15,8 @@ use crate::{
     authorize::Authenticated,
     command::problem_response,
     limits::Place,
-    logs::CallLog,
     problem::Problem,
-    programs::{MachineAttester, call_problem},
+    programs::call_problem,
     receipts::{self, Facts},
     transcripts,
     view::{Entry, View},
@@ -169,9 +168,9 @@ impl Worker {
             settings: snapshot.settings().clone(),
             state: Arc::new(crate::overlay::Version(snapshot)),
             outbound: self.ports.outbound.clone(),
-            logs: Arc::new(CallLog::query(entry.cell.logs.clone())),
+            logs: entry.cell.query_log.clone(),
             keys: loaded.secrets.clone(),
-            attester: Arc::new(MachineAttester(self.ports.machine.clone())),
+            attester: self.attester.clone(),
         };
         let answer = loaded.program.call(call).await.map_err(call_problem)?;
         Ok(Running { answer, facts, _place: place })

@@ -15,6 +15,7 @@ use crate::{
     view::Standing,
     worker::Worker,
 };
+use phala_evidence::Rejection;
 use phala_messages::{
     BlockRef, Refusal, Registration, Role, WorkerRecord,
     calls::{Call, Registry},
@@ -85,8 +86,9 @@ impl Registrar {
                     self.confirmed(before).await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, hint = hint(&error), "registration refused");
-                    self.worker.note_refusal(error.to_string());
+                    let reason = reason(&error);
+                    tracing::warn!(reason, hint = hint(&error), "registration refused");
+                    self.worker.note_refusal(reason);
                     self.worker.ports.clock.sleep(RETRY_MS).await;
                 }
             }
@@ -181,6 +183,17 @@ const fn kind(piece: &Collateral) -> &'static str {
         Collateral::PckCrl { .. } => "PCK CRL",
         Collateral::TcbInfo { .. } => "TCB info",
         Collateral::QeIdentity { .. } => "QE identity",
+    }
+}
+
+/// The rule that was broken, by its own name where it is the evidence's.
+fn reason(error: &RegisterError) -> String {
+    match error {
+        RegisterError::Submit(SubmitError::Refused(Refusal::Evidence(code))) => match Rejection::from_code(*code) {
+            Some(rejection) => format!("the evidence is refused: {rejection}"),
+            None => error.to_string(),
+        },
+        error => error.to_string(),
     }
 }
 

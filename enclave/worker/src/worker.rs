@@ -11,14 +11,14 @@ use crate::{
     limits::{Gate, Places},
     ports::{Clock, Entropy, Machine, MachineError, Vault},
     problem::Problem,
-    programs::ProgramCell,
+    programs::{MachineAttester, ProgramCell},
     registration::Registrar,
     results::{self, Issued},
     view::{Standing, View},
 };
 use bytes::Bytes;
 use futures::future::select;
-use phala_engine::{Engine, Outbound};
+use phala_engine::{Attester, Engine, Outbound};
 use phala_follow::{Checkpoint, FollowError, Follower, Rpc};
 use phala_messages::{CodeHash, GenesisHash, ProgramId, registration::Endpoint};
 use phala_state::Disk;
@@ -104,6 +104,7 @@ pub struct Worker {
     pub(crate) engine: Engine,
     pub(crate) custody: Arc<dyn Custody>,
     pub(crate) submitter: Arc<dyn Submitter>,
+    pub(crate) attester: Arc<dyn Attester>,
     pub(crate) gate: Gate,
     pub(crate) judge: Judge,
     pub(crate) compiling: Semaphore,
@@ -114,6 +115,21 @@ pub struct Worker {
     changed: AtomicBool,
     change: Notify,
     failure: watch::Sender<Option<String>>,
+}
+
+/// A task that ends with whoever holds it.
+pub(crate) struct Task(tokio::task::JoinHandle<()>);
+
+impl Task {
+    pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Runs what blocks where blocking is allowed.
@@ -141,6 +157,7 @@ impl Worker {
             judge: Judge::new(config.genesis, identity.instance),
             custody: Arc::new(OwnCustody(identity.clone())),
             submitter: Arc::new(NodeSubmitter(rpc)),
+            attester: Arc::new(MachineAttester(ports.machine.clone())),
             gate: Gate::new(config.places),
             compiling: Semaphore::new(1),
             view: RwLock::new(Arc::new(View::nothing())),
@@ -165,7 +182,7 @@ impl Worker {
             Ok(follower) => follower,
             Err(reason) => return reason,
         };
-        let registrar = tokio::spawn(Registrar::new(self.clone()).run());
+        let _registrar = Task::start(Registrar::new(self.clone()).run());
         let mut failure = self.failure.subscribe();
         let mut observer = Observer::new(self.clone(), rpc, follower);
         let reason = loop {
@@ -187,7 +204,6 @@ impl Worker {
             let change = std::pin::pin!(self.change.notified());
             drop(select(change, self.ports.clock.sleep(self.config.poll_ms)).await);
         };
-        registrar.abort();
         self.gate.close();
         reason
     }
