@@ -183,6 +183,3 @@ pub enum CallError {
     #[error("the caller went away before the answer was complete")]
     Cancelled,
 }
-
-/// The most that an answer's body may have.
-pub const BODY_BYTES_MAX: u64 = ANSWER_BODY_BYTES_MAX;
