@@ -11,18 +11,19 @@ use std::{
 /// Folders and files that building leaves behind.
 const LEFT_OUT: [&str; 8] = ["target", "node_modules", "__pycache__", "dist", "generate", ".venv", "vendor", ".git"];
 
-fn files(dir: &Path, below: &Path, found: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+fn files(dir: &Path, below: &Path, locks: bool, found: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
     let mut entries: Vec<_> = fs::read_dir(dir)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        if LEFT_OUT.contains(&text.as_ref()) || text.ends_with(".wasm") {
+        let lock = matches!(text.as_ref(), "Cargo.lock" | "package-lock.json") && !locks;
+        if LEFT_OUT.contains(&text.as_ref()) || text.ends_with(".wasm") || lock {
             continue;
         }
         let below = below.join(&name);
         if entry.file_type()?.is_dir() {
-            files(&entry.path(), &below, found)?;
+            files(&entry.path(), &below, locks, found)?;
         } else {
             found.push((below.to_string_lossy().into_owned(), entry.path()));
         }
@@ -52,19 +53,20 @@ fn main() -> io::Result<()> {
             continue;
         }
         let mut found = Vec::new();
-        files(&entry.path(), Path::new(""), &mut found)?;
+        files(&entry.path(), Path::new(""), false, &mut found)?;
         let _ = writeln!(out, "({:?}, &[", entry.file_name().to_string_lossy());
         list(&mut out, &found);
         out.push_str("]),\n");
     }
     out.push_str("];\npub static GUEST_SDK: &[(&str, &[u8])] = &[\n");
     let mut found = Vec::new();
-    files(&programs.join("sdk"), Path::new(""), &mut found)?;
+    files(&programs.join("sdk"), Path::new(""), false, &mut found)?;
     list(&mut out, &found);
     out.push_str("];\n");
     out.push_str("pub static CLASSIFIER: &[(&str, &[u8])] = &[\n");
     let mut found = Vec::new();
-    files(&programs.join("classifier"), Path::new(""), &mut found)?;
+    // The demo builds what was tested: with its lock file.
+    files(&programs.join("classifier"), Path::new(""), true, &mut found)?;
     list(&mut out, &found);
     out.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("templates.rs"), out)

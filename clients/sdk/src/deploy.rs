@@ -25,6 +25,7 @@ use phala_messages::{
     storage,
     transcript::sha256,
 };
+use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     io,
@@ -79,6 +80,9 @@ pub enum DeployError {
         /// What it advises.
         hint: Option<String>,
     },
+    /// The worker has the code, and cannot run it.
+    #[error("the worker cannot run it: {0}")]
+    Unrunnable(String),
     /// It did not become live in time.
     #[error("program {program} is not live after {seconds} s")]
     Timeout {
@@ -112,6 +116,9 @@ impl Hint for DeployError {
             }
             Self::Settings(error) => error.hint(),
             Self::SettingsRefused(problem) => problem.hint.clone(),
+            Self::Unrunnable(_) => {
+                Some("a component must export wasi:http/incoming-handler and import only what docs/reference/program-world.md names".into())
+            }
         }
     }
 }
@@ -166,6 +173,13 @@ pub struct Deployed {
     pub took: Duration,
 }
 
+/// Where a program stands on a worker, as the worker tells it.
+#[derive(Deserialize)]
+struct Standing {
+    problem: Option<String>,
+    detail: Option<String>,
+}
+
 impl Client {
     /// Deploys a component and waits until the program answers.
     ///
@@ -190,7 +204,7 @@ impl Client {
             endpoints.push(endpoint);
         }
         progress(Step::Preparing(program));
-        self.await_live(program, deployment.timeout).await?;
+        self.await_live(program, &endpoints, deployment.timeout).await?;
         if !deployment.settings.is_empty() {
             progress(Step::Settings);
             self.send_settings(owner, &program, deployment).await?;
@@ -292,8 +306,9 @@ impl Client {
         Err(failed(problem.to_string(), problem.hint))
     }
 
-    async fn await_live(&self, program: ProgramId, timeout: Duration) -> Result<(), DeployError> {
+    async fn await_live(&self, program: ProgramId, endpoints: &[String], timeout: Duration) -> Result<(), DeployError> {
         let deadline = Instant::now() + timeout;
+        let mut asked = Instant::now();
         loop {
             self.advance().await?;
             match self.program(&program).await? {
@@ -301,11 +316,29 @@ impl Client {
                 Some(_) => {}
                 None => return Err(DeployError::Lost),
             }
+            // The chain never hears why a program does not start; its worker tells, sealed.
+            if asked.elapsed() > Duration::from_secs(1) {
+                asked = Instant::now();
+                self.refuse_unrunnable(program, endpoints).await?;
+            }
             if Instant::now() > deadline {
                 return Err(DeployError::Timeout { program, seconds: timeout.as_secs() });
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Asks the worker how the program is; an error only when it can never run.
+    async fn refuse_unrunnable(&self, program: ProgramId, endpoints: &[String]) -> Result<(), DeployError> {
+        for endpoint in endpoints {
+            let url = format!("{endpoint}/v1/programs/{program}");
+            let Ok(response) = self.http.get(url).timeout(Duration::from_secs(5)).send().await else { continue };
+            let Ok(standing) = response.json::<Standing>().await else { continue };
+            if standing.problem.as_deref() == Some("unrunnable") {
+                return Err(DeployError::Unrunnable(standing.detail.unwrap_or_else(|| "it does not say why".into())));
+            }
+        }
+        Ok(())
     }
 
     /// Replaces a program's settings by a sealed command of its owner's.

@@ -213,7 +213,7 @@ impl Running {
             .arg("--base-path")
             .arg(self.layout.dir.join(&role))
             .arg(format!("--{}", spec::VALIDATORS[n - 1]))
-            .args(["--validator", "--force-authoring", "--no-telemetry", "--no-mdns", "--no-hardware-benchmarks"])
+            .args(["--validator", "--force-authoring", "--no-telemetry", "--no-mdns"])
             // Proofs of old receipts need old states.
             .args(["--state-pruning", "archive-canonical", "--blocks-pruning", "archive-canonical"])
             .args(["--rpc-cors", "all", "--rpc-port", &place(&places.rpc)])
