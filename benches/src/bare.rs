@@ -1,7 +1,6 @@
 //! The peer: a bare wasmtime host that serves a component over plain HTTP, as `wasmtime serve` does: pooling
 //! allocator, a fresh instance per request, no fuel, no deadline.
 
-use anyhow::Context;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -9,12 +8,12 @@ use hyper_util::rt::TokioIo;
 use std::{path::Path, sync::Arc};
 use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store, bail, ensure,
     component::{Component, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
-    WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
+    Error, WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
     p2::{
         bindings::{ProxyPre, http::types::Scheme},
         body::HyperOutgoingBody,
@@ -23,6 +22,11 @@ use wasmtime_wasi_http::{
 
 /// As many instances at once as the worker's engine has by default.
 const INSTANCES_MAX: u32 = 1_000;
+
+/// The runtime's error as everybody else's.
+pub fn told(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("the bare host: {error:#}")
+}
 
 /// A component in a bare host.
 #[derive(Clone)]
@@ -49,7 +53,7 @@ impl WasiHttpView for State {
 }
 
 /// The host's engine: it can be made before there is a component.
-pub fn engine() -> anyhow::Result<Engine> {
+pub fn engine() -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(INSTANCES_MAX)
         .total_core_instances(INSTANCES_MAX)
@@ -63,7 +67,7 @@ pub fn engine() -> anyhow::Result<Engine> {
 
 impl Bare {
     /// Compiles and links a component.
-    pub fn new(engine: &Engine, component: &[u8]) -> anyhow::Result<Self> {
+    pub fn new(engine: &Engine, component: &[u8]) -> Result<Self> {
         let component = Component::new(engine, component)?;
         let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -72,10 +76,10 @@ impl Bare {
     }
 
     /// Answers one request with a fresh instance.
-    pub async fn handle<B>(&self, request: http::Request<B>) -> anyhow::Result<http::Response<HyperOutgoingBody>>
+    pub async fn handle<B>(&self, request: http::Request<B>) -> Result<http::Response<HyperOutgoingBody>>
     where
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>,
+        B::Error: Into<Error>,
     {
         let state = State { table: ResourceTable::new(), wasi: WasiCtx::builder().build(), http: WasiHttpCtx::new() };
         let mut store = Store::new(self.pre.engine(), state);
@@ -91,24 +95,23 @@ impl Bare {
             Ok(response) => Ok(response?),
             Err(_) => {
                 task.await??;
-                anyhow::bail!("the component returned without an answer")
+                bail!("the component returned without an answer")
             }
         }
     }
 
     /// Answers one request, whole.
-    pub async fn call(&self, path: &str, body: Bytes) -> anyhow::Result<Bytes> {
-        let body = Full::new(body).map_err(|never| match never {});
-        let request = http::Request::post(format!("http://bench.invalid{path}")).body(body)?;
+    pub async fn call(&self, path: &str, body: Bytes) -> Result<Bytes> {
+        let request = http::Request::post(format!("http://bench.invalid{path}")).body(Full::new(body))?;
         let response = self.handle(request).await?;
-        anyhow::ensure!(response.status() == 200, "the bare host answered {}", response.status());
+        ensure!(response.status() == 200, "the bare host answered {}", response.status());
         Ok(response.into_body().collect().await?.to_bytes())
     }
 }
 
 /// Serves until standard input closes; says its port on standard output.
-pub async fn serve(component: &Path) -> anyhow::Result<()> {
-    let bytes = std::fs::read(component).with_context(|| component.display().to_string())?;
+pub async fn serve(component: &Path) -> Result<()> {
+    let bytes = std::fs::read(component)?;
     let bare = Arc::new(Bare::new(&engine()?, &bytes)?);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
@@ -127,9 +130,10 @@ pub async fn serve(component: &Path) -> anyhow::Result<()> {
             });
         }
     };
-    let closed = async { tokio::io::stdin().read_to_end(&mut Vec::new()).await };
+    let mut rest = Vec::new();
+    let mut stdin = tokio::io::stdin();
     tokio::select! {
         served = serving => served,
-        _ = closed => Ok(()),
+        _ = stdin.read_to_end(&mut rest) => Ok(()),
     }
 }

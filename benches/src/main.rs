@@ -92,7 +92,7 @@ fn main() -> anyhow::Result<()> {
     load::allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Some(Role::Bare { component }) = &arguments.role {
-        return runtime.block_on(bare::serve(component));
+        return runtime.block_on(bare::serve(component)).map_err(bare::told);
     }
     let effort = Effort { quick: arguments.quick };
     let wanted = |group| arguments.only.is_empty() || arguments.only.contains(&group);

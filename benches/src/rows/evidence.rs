@@ -6,7 +6,6 @@ use crate::{
     table::{Figure, Goal, Row},
 };
 use anyhow::{Context, anyhow};
-use codec::Encode;
 use dcap_qvl::{QuoteCollateralV3, verify::rustcrypto};
 use phala_evidence::{CollateralKey, CollateralStore, INTEL_ROOT_DER, StoredCollateral, TrustedRoot, verify, verify_collateral};
 use phala_messages::{
@@ -25,11 +24,11 @@ use std::{
 const NOW_SECONDS: u64 = 1_750_353_600;
 
 #[derive(Default)]
-struct Store(BTreeMap<Vec<u8>, StoredCollateral>);
+struct Store(BTreeMap<CollateralKey, StoredCollateral>);
 
 impl CollateralStore for Store {
     fn get(&self, key: &CollateralKey) -> Option<StoredCollateral> {
-        self.0.get(&key.encode()).cloned()
+        self.0.get(key).cloned()
     }
 }
 
@@ -92,7 +91,7 @@ fn store(pieces: &[Collateral], root: &TrustedRoot, now: UnixMillis) -> anyhow::
     for piece in pieces {
         let verified = verify_collateral(piece, root, &store, now).map_err(|rejection| anyhow!("collateral: {rejection}"))?;
         let verified = verified.into_inner();
-        store.0.insert(verified.key().encode(), verified);
+        store.0.insert(verified.key(), verified);
     }
     Ok(store)
 }

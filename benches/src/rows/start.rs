@@ -3,7 +3,7 @@
 use super::Times;
 use crate::{
     Effort,
-    bare::{self, Bare},
+    bare::{self, Bare, told},
     guest::Component,
     ours,
     table::{Figure, Goal, Row},
@@ -17,14 +17,14 @@ use tokio::runtime::Runtime;
 /// Measures.
 pub fn measure(runtime: &Runtime, component: &Component, effort: Effort) -> anyhow::Result<Vec<Row>> {
     let body = Bytes::from(vec![b'x'; 1_024]);
-    let (engine, bare_engine) = (ours::engine()?, bare::engine()?);
+    let (engine, bare_engine) = (ours::engine()?, bare::engine().map_err(told)?);
     let program = ours::load(&engine, &component.bytes)?;
-    let peer = Bare::new(&bare_engine, &component.bytes)?;
+    let peer = Bare::new(&bare_engine, &component.bytes).map_err(told)?;
 
     let (mut ours_instance, mut peer_instance) = (Times::default(), Times::default());
     for _ in 0..effort.scale(5_000) {
         let mine = ours_instance.time(|| runtime.block_on(ours::call(&program, "/echo", body.clone())))?;
-        let theirs = peer_instance.time(|| runtime.block_on(peer.call("/echo", body.clone())))?;
+        let theirs = peer_instance.time(|| runtime.block_on(peer.call("/echo", body.clone()))).map_err(told)?;
         ensure!(mine == body && theirs == body, "an echo came back altered");
     }
 
@@ -40,8 +40,8 @@ pub fn measure(runtime: &Runtime, component: &Component, effort: Effort) -> anyh
             runtime.block_on(ours::call(&program, "/echo", body.clone()))
         })?;
         time(&mut peer_component, || {
-            let peer = Bare::new(&bare_engine, &component.bytes)?;
-            runtime.block_on(peer.call("/echo", body.clone()))
+            let peer = Bare::new(&bare_engine, &component.bytes).map_err(told)?;
+            runtime.block_on(peer.call("/echo", body.clone())).map_err(told)
         })?;
     }
     let beside = |figure: Duration| ("wasmtime", Figure::from(figure));

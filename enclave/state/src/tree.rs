@@ -59,8 +59,8 @@ mod tests {
     use sp_trie::TrieConfiguration;
 
     fn leaf(n: u32) -> (Name, Option<[u8; 32]>) {
-        let name = sp_core::hashing::blake2_256(&n.to_le_bytes());
-        (name, Some(sp_core::hashing::blake2_256(&name)))
+        let name = sp_core::blake2_256(&n.to_le_bytes());
+        (name, Some(sp_core::blake2_256(&name)))
     }
 
     #[test]
