@@ -56,11 +56,12 @@ impl Tree {
 mod tests {
     use super::*;
     use phala_messages::anchor::EMPTY_ROOT;
+    use sp_core::Hasher;
     use sp_trie::TrieConfiguration;
 
     fn leaf(n: u32) -> (Name, Option<[u8; 32]>) {
-        let name = sp_core::blake2_256(&n.to_le_bytes());
-        (name, Some(sp_core::blake2_256(&name)))
+        let name = Blake2Hasher::hash(&n.to_le_bytes()).0;
+        (name, Some(Blake2Hasher::hash(&name).0))
     }
 
     #[test]
