@@ -35,6 +35,8 @@ const RETRY: Duration = Duration::from_millis(20);
 /// What the kernel offers for making reports. A trait, because a directory cannot behave as the kernel's does: there, attributes appear with
 /// `mkdir` and `outblob` is computed when it is read.
 pub trait ReportTree: Send + Sync {
+    /// Where it is, for people.
+    fn place(&self) -> String;
     /// Makes a report entry.
     fn make(&self, entry: &str) -> io::Result<()>;
     /// Reads an attribute.
@@ -50,6 +52,10 @@ pub trait ReportTree: Send + Sync {
 pub struct Configfs(PathBuf);
 
 impl ReportTree for Configfs {
+    fn place(&self) -> String {
+        self.0.display().to_string()
+    }
+
     fn make(&self, entry: &str) -> io::Result<()> {
         fs::create_dir(self.0.join(entry))
     }
@@ -85,21 +91,14 @@ impl Tsm {
     /// | `pck.crl` | `pckcrl?ca=platform&encoding=der`; `pck.pem`: its header `SGX-PCK-CRL-Issuer-Chain`, URL-decoded |
     /// | `tcb.json` | `tdx/certification/v4/tcb?fmspc=…&update=early`; `tcb.pem`: its header `TCB-Info-Issuer-Chain`, URL-decoded |
     /// | `qe.json` | `tdx/certification/v4/qe/identity?update=early`; `qe.pem`: its header, URL-decoded |
-    ///
-    /// # Errors
-    /// [`PlatformError::NoTsm`] when there is no such tree.
-    pub fn open(reports: impl Into<PathBuf>, collateral: impl Into<PathBuf>) -> Result<Self, PlatformError> {
-        let reports = reports.into();
-        if !reports.is_dir() {
-            return Err(PlatformError::NoTsm { path: reports.display().to_string() });
-        }
-        Ok(Self::new(Configfs(reports), collateral))
+    pub fn new(reports: impl Into<PathBuf>, collateral: impl Into<PathBuf>) -> Self {
+        Self::with_tree(Configfs(reports.into()), collateral)
     }
 }
 
 impl<T: ReportTree> Tsm<T> {
     /// A virtual machine with another tree.
-    pub fn new(reports: T, collateral: impl Into<PathBuf>) -> Self {
+    pub fn with_tree(reports: T, collateral: impl Into<PathBuf>) -> Self {
         Self { reports, collateral: collateral.into(), entries: AtomicU64::new(0) }
     }
 
@@ -177,7 +176,10 @@ impl<'t, T: ReportTree> Entry<'t, T> {
             }
             result => result,
         }
-        .map_err(PlatformError::Quote)?;
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => PlatformError::NoTsm { path: tree.place() },
+            _ => PlatformError::Quote(error),
+        })?;
         Ok(Self { tree, name })
     }
 
@@ -211,7 +213,7 @@ struct SignedResponse<'a> {
     signature: String,
 }
 
-/// Reads the files named at [`Tsm::open`].
+/// Reads the files named at [`Tsm::new`].
 ///
 /// # Errors
 /// Which file is missing or malformed.
@@ -266,6 +268,10 @@ mod tests {
     }
 
     impl ReportTree for Kernel {
+        fn place(&self) -> String {
+            "here".into()
+        }
+
         fn make(&self, entry: &str) -> io::Result<()> {
             *self.made.lock().unwrap() += 1;
             match self.entries.lock().unwrap().insert(entry.into(), (0, Vec::new())) {
@@ -313,7 +319,7 @@ mod tests {
     }
 
     fn quote(kernel: Kernel) -> Result<Vec<u8>, PlatformError> {
-        let tsm = Tsm::new(kernel, "");
+        let tsm = Tsm::with_tree(kernel, "");
         let result = tsm.quote([7; 64]);
         assert!(tsm.reports.entries.lock().unwrap().is_empty(), "an entry was left behind");
         result
@@ -362,13 +368,13 @@ mod tests {
 
     #[test]
     fn a_machine_without_the_interface_says_what_is_missing() {
-        let Err(error) = Tsm::open("/nonexistent/tsm/report", "") else { panic!("it exists") };
+        let Err(error) = Tsm::new("/nonexistent/tsm/report", "").quote([7; 64]) else { panic!("it exists") };
         assert!(error.to_string().contains("Linux 6.7"), "{error}");
     }
 
     #[test]
     fn tdx_says_that_it_has_no_sealing_key() {
-        let Err(error) = Tsm::new(Kernel::default(), "").sealing_key("state") else { panic!("it has one") };
+        let Err(error) = Tsm::with_tree(Kernel::default(), "").sealing_key("state") else { panic!("it has one") };
         assert!(error.to_string().contains("hint:"), "{error}");
     }
 

@@ -19,11 +19,17 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::LazyLock,
     thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-const BINARY: &str = env!("CARGO_BIN_EXE_phala-simulated-tee");
+/// Cargo builds the binary before this test and puts it next to the folder of tests. (Its variable `CARGO_BIN_EXE_…` has a name that shells
+/// drop, so it is lost behind compiler wrappers.)
+static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let test = std::env::current_exe().unwrap();
+    test.parent().and_then(Path::parent).unwrap().join("phala-simulated-tee")
+});
 
 /// A running process; ended when dropped.
 struct Process {
@@ -34,7 +40,7 @@ struct Process {
 impl Process {
     /// Starts and waits until it says what it is, which it does when it is ready.
     fn start(machine: &Path, socket: &Path) -> Self {
-        let mut child = Command::new(BINARY)
+        let mut child = Command::new(&*BINARY)
             .arg("--machine")
             .arg(machine)
             .arg("--socket")
@@ -167,7 +173,7 @@ fn several_clients_are_served_at_once() {
 fn a_damaged_fuse_key_is_an_error_with_a_hint() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("fuse.key"), [1; 31]).unwrap();
-    let output = Command::new(BINARY)
+    let output = Command::new(&*BINARY)
         .args([std::ffi::OsStr::new("--machine"), directory.path().as_os_str()])
         .arg("--socket")
         .arg(directory.path().join("socket"))
@@ -183,17 +189,17 @@ fn two_processes_do_not_share_a_socket() {
     let socket = directory.path().join("socket");
     let _process = Process::start(&directory.path().join("machine"), &socket);
     let output =
-        Command::new(BINARY).arg("--machine").arg(directory.path()).arg("--socket").arg(&socket).output().unwrap();
+        Command::new(&*BINARY).arg("--machine").arg(directory.path()).arg("--socket").arg(&socket).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && error.contains("in use"), "{error}");
 }
 
 #[test]
 fn a_measurement_can_be_asked_for_without_a_machine() {
-    let output = Command::new(BINARY).args(["measure", BINARY, "--json"]).output().unwrap();
+    let output = Command::new(&*BINARY).arg("measure").arg(&*BINARY).arg("--json").output().unwrap();
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let measurement = simulated_measurement(Path::new(BINARY)).unwrap().to_string();
+    let measurement = simulated_measurement(&BINARY).unwrap().to_string();
     assert_eq!((&json["measurement"], &json["simulated"]), (&measurement.clone().into(), &true.into()));
-    let output = Command::new(BINARY).args(["measure", BINARY]).output().unwrap();
+    let output = Command::new(&*BINARY).arg("measure").arg(&*BINARY).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), measurement);
 }

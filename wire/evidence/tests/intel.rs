@@ -15,7 +15,6 @@ fn real_quotes_pass_inside_their_window() {
     let expected = [
         ("sgx_quote", Tee::Sgx, TcbStatus::ConfigurationAndSWHardeningNeeded, 17),
         ("tdx_quote", Tee::Tdx, TcbStatus::UpToDate, 17),
-        ("tdx_quote_outdated", Tee::Tdx, TcbStatus::OutOfDate, 18),
         ("tdx_quote_td15ex", Tee::Tdx, TcbStatus::UpToDate, 20),
     ];
     for ((name, case), (expected_name, tee, status, evaluation)) in Case::all_intel().into_iter().zip(expected) {
@@ -109,7 +108,7 @@ fn the_wrong_time_is_refused() {
     for (name, case) in Case::all_intel() {
         let pieces = case.store().unwrap();
         for (now, allowed) in [
-            (case.now - 40 * DAY, &[Rejection::CollateralNotYetValid][..]),
+            (case.now - 40 * DAY, &[Rejection::CollateralNotYetValid, Rejection::CertificateNotYetValid][..]),
             (case.now + 40 * DAY, &[Rejection::CollateralExpired]),
             (1_400_000_000, &[Rejection::CertificateNotYetValid]),
             (2_600_000_000, &[Rejection::CertificateExpired]),
@@ -174,13 +173,18 @@ fn serial(der: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn a_real_machine_older_than_every_level_is_refused() {
+    let case = Case::intel_outdated();
+    assert_eq!(case.verify().unwrap_err(), Rejection::TcbTooOld);
+    assert!(case.oracle().is_err());
+}
+
+#[test]
 fn a_policy_decides_which_status_is_good_enough() {
-    let outdated = Case::intel("tdx_quote_outdated", 1_771_900_000).verify().unwrap();
-    assert_eq!(Policy::strict().judge(&outdated), Err(Rejection::StatusNotAccepted));
+    let report = Case::intel("sgx_quote", 1_750_353_600).verify().unwrap();
+    assert_eq!(Policy::strict().judge(&report), Err(Rejection::StatusNotAccepted));
     let mut policy = Policy::strict();
-    policy.accept = policy.accept.with(TcbStatus::OutOfDate);
-    policy.accept_dynamic_platform = true;
-    policy.accept_cached_keys = true;
-    let attested = policy.judge(&outdated).unwrap();
-    assert_eq!((attested.tcb, attested.tee_name()), (TcbStatus::OutOfDate, "tdx"));
+    policy.accept = policy.accept.with(TcbStatus::ConfigurationAndSWHardeningNeeded);
+    let attested = policy.judge(&report).unwrap();
+    assert_eq!((attested.tcb, attested.tee_name()), (TcbStatus::ConfigurationAndSWHardeningNeeded, "sgx"));
 }

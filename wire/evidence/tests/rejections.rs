@@ -183,7 +183,7 @@ fn forgeries_of_certificates() -> Vec<(Rejection, Result<TcbStatus, Rejection>)>
         (RootMismatch, judge(&stranger, &QuoteSpec::tdx(&honest()))),
         (RootMalformed, verify(&case.quote, &broken_root, &case.store().unwrap(), at(NOW)).map(|report| report.tcb)),
         (SgxExtension, judge_certificate(|spec| spec.extensions.clear())),
-        (SgxExtension, judge_certificate(|spec| spec.extensions[0].2[20] ^= 1)),
+        (SgxExtension, judge_certificate(|spec| spec.extensions[0].2[4] ^= 1)),
         (LeafRevoked, {
             let machine = Machine::new(&development, &FUSE);
             judge_collateral(1, development.pck_crl(WINDOW, &[machine.serial]))

@@ -61,16 +61,20 @@ impl Case {
         Self { quote, collateral, root: TrustedRoot::intel(), now }
     }
 
-    /// Every sample signed by Intel.
+    /// Every sample signed by Intel that is to be admitted.
     pub fn all_intel() -> Vec<(&'static str, Self)> {
         [
             ("sgx_quote", 1_750_353_600),
             ("tdx_quote", 1_750_353_600),
-            ("tdx_quote_outdated", 1_771_900_000),
             ("tdx_quote_td15ex", 1_791_436_800),
         ]
         .map(|(name, now)| (name, Self::intel(name, now)))
         .to_vec()
+    }
+
+    /// A real TDX 1.5 machine that is older than every level Intel knows.
+    pub fn intel_outdated() -> Self {
+        Self::intel("tdx_quote_outdated", 1_771_900_000)
     }
 
     /// An honest simulated machine.
