@@ -19,7 +19,7 @@ use crate::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use codec::Encode;
-use futures::{AsyncRead, AsyncWrite, TryStreamExt};
+use futures::{AsyncWrite, TryStreamExt};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, request, response};
 use phala_crypto::channel::{self, ChannelError};
 use phala_messages::{
@@ -258,15 +258,14 @@ impl Client {
             let (parts, body, request) = self.sign(&service, query)?;
             let sink = Sink::default();
             let key = service.worker.registration.transport.0;
-            let mut outgoing = channel::start_chunked(&key, sink.clone())?;
-            outgoing.writer().request(&parts).await?;
-            outgoing.writer().piece(&body).await?;
-            outgoing.writer().finish(&HeaderMap::new()).await?;
+            let mut outgoing = channel::start_chunked(&key, Box::pin(sink.clone()))?;
+            outgoing.request(&parts).await?;
+            outgoing.piece(&body).await?;
+            outgoing.finish().await?;
             match self.post(&service, channel::CHUNKED_REQUEST_TYPE, sink.take()).await {
                 Ok(reply) => {
                     let source = reply.bytes_stream().map_err(io::Error::other).into_async_read();
-                    let source: Source = Box::pin(source);
-                    let mut incoming = outgoing.response(source)?;
+                    let mut incoming = outgoing.response(Box::pin(source))?;
                     let head = incoming.head().await?;
                     return Streamed::begin(service, request, head, incoming).await;
                 }
@@ -510,8 +509,6 @@ pub(crate) fn response_transcript(response: &Response<Vec<u8>>) -> Hash {
     transcript.finish()
 }
 
-type Source = Pin<Box<dyn AsyncRead + Send>>;
-
 /// An answer that streams. Its pieces are not verified until [`Streamed::finish`] says so: the receipt comes last.
 pub struct Streamed {
     /// Status and headers.
@@ -519,7 +516,7 @@ pub struct Streamed {
     service: Service,
     request: Hash,
     transcript: Transcript,
-    incoming: channel::streaming::IncomingResponse<Source>,
+    incoming: channel::streaming::IncomingResponse,
 }
 
 impl Streamed {
@@ -527,7 +524,7 @@ impl Streamed {
         service: Service,
         request: Hash,
         head: response::Parts,
-        mut incoming: channel::streaming::IncomingResponse<Source>,
+        mut incoming: channel::streaming::IncomingResponse,
     ) -> Result<Self, CallError> {
         if head.headers.contains_key(ERROR_FIELD) {
             let mut body = Vec::new();
