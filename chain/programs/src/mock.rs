@@ -16,7 +16,7 @@ use phala_messages::{
 };
 use sp_core::{Pair as _, ed25519};
 use sp_runtime::{
-    AccountId32, BuildStorage, DispatchError, MultiAddress, MultiSignature,
+    AccountId32, BuildStorage, DispatchError, MultiSignature,
     generic::{self, ExtrinsicFormat},
     traits::{Applyable, BlakeTwo256, Checkable, IdentityLookup},
     transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidity, TransactionValidityError},
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 type Header = generic::Header<u32, BlakeTwo256>;
 type Extension = (AuthorizeCall<Test>,);
 /// What a node would send.
-pub type Extrinsic = generic::UncheckedExtrinsic<MultiAddress<AccountId32, ()>, RuntimeCall, MultiSignature, Extension>;
+pub type Extrinsic = generic::UncheckedExtrinsic<AccountId32, RuntimeCall, MultiSignature, Extension>;
 type Block = generic::Block<Header, Extrinsic>;
 
 #[frame_support::runtime]
