@@ -96,10 +96,10 @@ impl Vault for NoVault {
     fn get(&self, _: &str) -> Result<Option<Vec<u8>>, VaultError> {
         Ok(None)
     }
-    fn write(&self, _: Vec<(String, Option<Vec<u8>>)>) -> Result<(), VaultError> {
+    fn put(&self, _: &str, _: &[u8]) -> Result<(), VaultError> {
         Ok(())
     }
-    fn names(&self, _: &str) -> Result<Vec<String>, VaultError> {
-        Ok(Vec::new())
+    fn delete(&self, _: &str) -> Result<(), VaultError> {
+        Ok(())
     }
 }

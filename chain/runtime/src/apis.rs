@@ -1,7 +1,6 @@
 //! What nodes and clients may ask of the runtime.
 
 use crate::{constants::*, *};
-use alloc::vec;
 use frame_support::genesis_builder_helper::{build_state, get_preset};
 use pallet_grandpa::AuthorityId as GrandpaId;
 use phala_messages::{Attested, refusal::Refusal, registration::Submission};

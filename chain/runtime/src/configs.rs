@@ -3,13 +3,13 @@
 use crate::{constants::*, *};
 use frame_support::{
     derive_impl, parameter_types,
-    traits::{ConstBool, ConstU8, ConstU32, ConstU64, ConstU128},
+    traits::{ConstBool, ConstU8, ConstU16, ConstU32, ConstU64, ConstU128},
     weights::{ConstantMultiplier, IdentityFee, constants::ParityDbWeight},
 };
 use frame_system::{EnsureRoot, limits};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use phala_messages::{InstanceKey, WorkerId};
-use sp_runtime::{FixedPointNumber, Perquintill, traits::{Bounded, ConvertInto, OpaqueKeys}};
+use sp_runtime::{FixedPointNumber, Perquintill, traits::{Bounded, ConvertInto, One, OpaqueKeys}};
 
 /// Whether this build may trust the development root of simulated TEEs.
 pub const ALLOW_DEVELOPMENT_ROOT: bool = cfg!(not(feature = "production"));
@@ -48,7 +48,7 @@ impl frame_system::Config for Runtime {
     type DbWeight = ParityDbWeight;
     type Version = Version;
     type AccountData = pallet_balances::AccountData<Balance>;
-    type SS58Prefix = ConstU8<SS58_PREFIX>;
+    type SS58Prefix = ConstU16<{ SS58_PREFIX as u16 }>;
     type MaxConsumers = ConstU32<16>;
 }
 

@@ -16,8 +16,6 @@
 //! registry's own check at run time keep it so.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
-// The runtime macros expand to code that forbidding `unsafe` would refuse, and to items without documentation.
-#![allow(unsafe_code, missing_docs)]
 
 #[cfg(feature = "std")]
 include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use phala_messages::{
     ids::{Account, ProgramId},
-    limits::{ANSWER_BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX},
+    limits::{HEAD_BYTES_MAX, HEADERS_MAX},
 };
 use phala_units::{BlockNumber, UnixMillis};
 use std::{collections::BTreeMap, sync::Arc};

@@ -16,7 +16,7 @@ use crate::{
 use codec::{Decode, DecodeAll, Encode};
 use phala_crypto::{Secret, SigningKey, channel};
 use phala_messages::{GenesisHash, InstanceKey, TransportKey, WorkerId};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 const NAME: &str = "identity";
 
@@ -48,6 +48,13 @@ struct Kept {
     genesis: GenesisHash,
     seed: [u8; 32],
     master: [u8; 32],
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.seed.zeroize();
+        self.master.zeroize();
+    }
 }
 
 /// Who this worker is.

@@ -32,11 +32,16 @@ pub struct Line {
     /// `trace` … `critical`.
     pub level: &'static str,
     /// `query`, or `command N`.
+    #[serde(serialize_with = "as_text")]
     pub call: Arc<str>,
     /// What the program calls its context; `stdout` and `stderr` for those.
     pub context: String,
     /// The message.
     pub message: String,
+}
+
+fn as_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 #[derive(Default)]

@@ -20,7 +20,7 @@ pub trait Entropy: Send + Sync + 'static {
     fn fill(&self, out: &mut [u8]);
 }
 
-impl dyn Entropy {
+impl dyn Entropy + '_ {
     /// `N` bytes that nobody can guess.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];

@@ -4,6 +4,9 @@ use phala_runtime::{WASM_BINARY, constants::SS58_PREFIX, genesis};
 use sc_service::{ChainType, GenericChainSpec, Properties};
 use std::path::PathBuf;
 
+/// A specification without extensions of its own.
+type Spec = GenericChainSpec;
+
 /// The chain specification named `id`: one of the runtime's presets, or a path.
 ///
 /// # Errors
@@ -26,14 +29,14 @@ pub fn load(id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
             }
         ));
     }
-    GenericChainSpec::from_json_file(path).map(|spec| Box::new(spec) as Box<_>)
+    Spec::from_json_file(path).map(|spec| Box::new(spec) as Box<_>)
 }
 
 const fn default_preset() -> &'static str {
     if cfg!(feature = "production") { "production" } else { "dev" }
 }
 
-fn preset(id: &str) -> Result<GenericChainSpec, String> {
+fn preset(id: &str) -> Result<Spec, String> {
     let code = WASM_BINARY.ok_or("the runtime was built without its WebAssembly\nhint: unset SKIP_WASM_BUILD and build again")?;
     let json = genesis::preset(&id.into()).ok_or_else(|| format!("the runtime has no preset `{id}`"))?;
     let patch = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
@@ -46,7 +49,7 @@ fn preset(id: &str) -> Result<GenericChainSpec, String> {
     properties.insert("tokenSymbol".into(), "PHA".into());
     properties.insert("tokenDecimals".into(), 12.into());
     properties.insert("ss58Format".into(), SS58_PREFIX.into());
-    Ok(GenericChainSpec::builder(code, None)
+    Ok(Spec::builder(code, None)
         .with_name(name)
         .with_id(&format!("phala_{id}"))
         .with_protocol_id("phala")

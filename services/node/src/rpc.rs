@@ -2,7 +2,7 @@
 
 use crate::service::{Backend, Client, Pool, SelectChain};
 use jsonrpsee::RpcModule;
-use phala_runtime::{AccountId, opaque::Block};
+use phala_runtime::opaque::Block;
 use sc_consensus_babe::BabeWorkerHandle;
 use sc_consensus_babe_rpc::{Babe, BabeApiServer};
 use sc_consensus_grandpa::{FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState};
@@ -40,7 +40,7 @@ pub fn build(
     use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
     let Dependencies { client, pool, select_chain, babe, keystore, finality } = deps;
     let mut module = RpcModule::new(());
-    module.merge(System::<_, Block, AccountId>::new(client.clone(), pool).into_rpc())?;
+    module.merge(System::new(client.clone(), pool).into_rpc())?;
     module.merge(TransactionPayment::<_, Block>::new(client.clone()).into_rpc())?;
     module.merge(Babe::new(client, babe, keystore, select_chain).into_rpc())?;
     let Finality { voter_state, authorities, justifications, proofs } = finality;

@@ -2,7 +2,7 @@
 
 use crate::rpc;
 use phala_runtime::{RuntimeApi, opaque::Block};
-use sc_client_api::{Backend as _, BlockBackend};
+use sc_client_api::BlockBackend;
 use sc_consensus_babe::{BabeLink, BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::{FinalityProofProvider, SharedVoterState};
 use sc_network::{NetworkBackend, config::FullNetworkConfiguration};

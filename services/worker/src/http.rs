@@ -183,8 +183,9 @@ impl Service {
         }
         if kind == CHUNKED_REQUEST_TYPE.as_bytes() {
             let start = Instant::now();
-            let pieces = BodyStream::new(request.into_body()).try_filter_map(|frame| async { Ok(frame.into_data().ok()) });
-            let source = Box::pin(pieces.map_err(io::Error::other).into_async_read());
+            let pieces = BodyStream::new(request.into_body()).try_filter_map(|frame| async move { Ok(frame.into_data().ok()) });
+            let pieces = Box::pin(pieces.map_err(io::Error::other));
+            let source = Box::pin(pieces.into_async_read());
             let opened = tokio::time::timeout(QUERY_TIMEOUT, self.worker.clone().query_chunked(source)).await;
             let chunks = opened.unwrap_or(Err(Problem::Malformed("the request's head did not arrive in time")))?;
             self.latency.add(start.elapsed());

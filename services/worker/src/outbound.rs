@@ -8,7 +8,6 @@
 //! - No proxy is taken from the environment.
 
 use futures::StreamExt;
-use http_body::Frame;
 use http_body_util::{BodyExt, BodyStream};
 use phala_engine::{Body, BodyError, Outbound, OutboundError};
 use reqwest::{
@@ -170,7 +169,7 @@ impl Outbound for HttpOutbound {
         headers.remove(http::header::HOST);
         headers.remove(http::header::TRANSFER_ENCODING);
         let empty = http_body::Body::is_end_stream(&body);
-        let pieces = BodyStream::new(body).filter_map(|frame| async {
+        let pieces = BodyStream::new(body).filter_map(|frame| async move {
             match frame {
                 Ok(frame) => frame.into_data().ok().map(Ok),
                 Err(error) => Some(Err(error)),
@@ -186,7 +185,7 @@ impl Outbound for HttpOutbound {
             Ok(Ok(response)) => response,
         };
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
-        let body = body.map_frame(|frame: Frame<bytes::Bytes>| frame).map_err(|error| BodyError::Broken(outbound_error(&error).to_string()));
+        let body = body.map_err(|error| BodyError::Broken(outbound_error(&error).to_string()));
         Ok(http::Response::from_parts(parts, body.boxed_unsync()))
     }
 }

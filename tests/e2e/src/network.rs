@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 use tempfile::TempDir;
 
@@ -32,13 +32,15 @@ pub struct Network {
     /// What `phala up --json` printed.
     pub up: Value,
     stopped: bool,
+    /// Processes that a test started in place of those of `phala up`.
+    adopted: Vec<Child>,
 }
 
 impl Network {
     /// Starts a network with further `arguments` of `phala up`.
     pub fn start(arguments: &[&str]) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("phala-e2e-").tempdir()?;
-        let mut network = Self { dir, up: Value::Null, stopped: false };
+        let mut network = Self { dir, up: Value::Null, stopped: false, adopted: Vec::new() };
         network.up = network.json(&[&["up", "--detach"], arguments].concat())?;
         Ok(network)
     }
@@ -89,9 +91,35 @@ impl Network {
         self.up["workers"][0].as_str().unwrap_or_default().into()
     }
 
+    /// Kills what would start processes again, so that the test decides alone who lives.
+    pub fn unsupervised(&self) -> Result<()> {
+        crate::Process::find(self.dir(), "/phala")?.kill()
+    }
+
+    /// Kills `process` without warning and starts it again, with `change` made to its arguments.
+    pub fn replace(&mut self, process: &mut crate::Process, change: impl FnOnce(&mut Vec<String>)) -> Result<()> {
+        process.kill()?;
+        self.reap();
+        change(&mut process.arguments);
+        self.adopted.push(process.start_again()?);
+        Ok(())
+    }
+
+    fn reap(&mut self) {
+        self.adopted.retain_mut(|child| !matches!(child.try_wait(), Ok(Some(_))));
+    }
+
+    fn end_adopted(&mut self) {
+        for mut child in self.adopted.drain(..) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// Stops it; nothing may be left.
     pub fn stop(mut self) -> Result<()> {
         self.stopped = true;
+        self.end_adopted();
         self.ok(&["down"])?;
         let left = crate::processes_under(self.dir());
         if !left.is_empty() {
@@ -104,6 +132,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         if !self.stopped {
+            self.end_adopted();
             let _ = self.run(&["down"]);
         }
     }

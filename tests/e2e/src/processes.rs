@@ -49,7 +49,7 @@ impl Process {
     pub fn find(dir: &Path, name: &str) -> Result<Self> {
         processes_under(dir)
             .into_iter()
-            .find(|process| process.arguments[0].ends_with(name))
+            .find(|process| process.runs() && process.arguments[0].ends_with(name))
             .with_context(|| format!("no {name} runs in {}", dir.display()))
     }
 
@@ -66,7 +66,9 @@ impl Process {
 
     /// Kills it without warning and waits until it is gone.
     pub fn kill(&self) -> Result<()> {
-        self.signal(Signal::SIGKILL)?;
+        if self.runs() {
+            self.signal(Signal::SIGKILL)?;
+        }
         while self.runs() {
             std::thread::yield_now();
         }

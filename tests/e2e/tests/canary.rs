@@ -17,9 +17,9 @@ const HEADER: &str = "canary-in-a-header-b5520d9a";
 
 #[test]
 fn secrets_appear_nowhere_on_chain_disk_logs_memory_of_hosts_or_wire() -> Result<()> {
-    let network = Network::start(&[])?;
+    let mut network = Network::start(&[])?;
     let (proxy, seen) = record(&network.worker())?;
-    reach_worker_through(&network, &proxy)?;
+    reach_worker_through(&mut network, &proxy)?;
     network.deploy(&notes()?, "notes", &["--set", &format!("greeting={SETTING}")])?;
     network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", COMMAND])?;
     let notes = network.ok(&["call", "notes", "/notes"])?;
@@ -53,13 +53,11 @@ fn secrets_appear_nowhere_on_chain_disk_logs_memory_of_hosts_or_wire() -> Result
 }
 
 /// Restarts the worker so that it registers `proxy` as the place where it is reached.
-fn reach_worker_through(network: &Network, proxy: &str) -> Result<()> {
+fn reach_worker_through(network: &mut Network, proxy: &str) -> Result<()> {
+    network.unsupervised()?;
     let mut worker = Process::find(network.dir(), "phala-worker")?;
     let at = worker.arguments.iter().position(|argument| argument == "--endpoint").context("it has --endpoint")?;
-    worker.arguments[at + 1] = proxy.into();
-    worker.kill()?;
-    // `phala down` finds and stops it by its directory, as any other process of the network.
-    worker.start_again()?;
+    network.replace(&mut worker, |arguments| arguments[at + 1] = proxy.into())?;
     while !network.json(&["status"])?.to_string().contains(proxy) {
         std::thread::sleep(std::time::Duration::from_millis(200));
     }

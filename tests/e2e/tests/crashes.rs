@@ -13,16 +13,18 @@ const KILLS: usize = 50;
 
 #[test]
 fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Result<()> {
-    let network = Network::start(&[])?;
+    let mut network = Network::start(&[])?;
+    network.unsupervised()?;
     let program = network.deploy(&notes()?, "notes", &[])?.parse()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = AtomicBool::new(false);
     let acknowledged = AtomicU64::new(0);
 
+    let dir = network.dir().to_owned();
     std::thread::scope(|scope| -> Result<()> {
         let load = scope.spawn(|| {
             runtime.block_on(async {
-                let client = Client::connect(network.dir()).await?;
+                let client = Client::connect(&dir).await?;
                 let alice = KeyPair::parse("//Alice")?;
                 let mut n = 0u64;
                 while !done.load(Ordering::Relaxed) {
@@ -36,13 +38,11 @@ fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Res
                 anyhow::Ok(())
             })
         });
-        let mut children = Vec::new();
         for kill in 0..KILLS {
-            let worker = Process::find(network.dir(), "phala-worker")?;
+            let mut worker = Process::find(&dir, "phala-worker")?;
             // Different moments of the worker's life, chosen by what has been acknowledged so far and by chance.
             std::thread::sleep(Duration::from_millis(37 * (kill as u64 % 41)));
-            worker.kill()?;
-            children.push(worker.start_again()?);
+            network.replace(&mut worker, |_| ())?;
             ensure!(!load.is_finished() || kill + 1 == KILLS, "the load broke off after {kill} kills");
         }
         // A last command proves that the survivor works.
@@ -53,10 +53,6 @@ fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Res
         done.store(true, Ordering::Relaxed);
         let outcome = load.join().map_err(|_| anyhow::anyhow!("the load panicked"))?;
         let body = network.ok(&["call", "notes", "/"])?;
-        for mut child in children {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
         outcome?;
         let expected = format!("There are {} notes.", acknowledged.load(Ordering::Relaxed));
         let body = String::from_utf8(body)?;
@@ -68,15 +64,13 @@ fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Res
 
 #[test]
 fn a_node_killed_and_started_again_is_followed_further() -> Result<()> {
-    let network = Network::start(&[])?;
+    let mut network = Network::start(&[])?;
+    network.unsupervised()?;
     network.deploy(&notes()?, "notes", &[])?;
-    let node = Process::find(network.dir(), "phala-node")?;
-    node.kill()?;
-    let mut child = node.start_again()?;
+    let mut node = Process::find(network.dir(), "phala-node")?;
+    network.replace(&mut node, |_| ())?;
     let sent = network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", "after the node died"])?;
     let body = network.ok(&["call", "notes", "/notes"])?;
-    let _ = child.kill();
-    let _ = child.wait();
     assert_eq!(sent["status"], 201);
     ensure!(String::from_utf8_lossy(&body).contains("after the node died"));
     network.stop()
@@ -84,10 +78,11 @@ fn a_node_killed_and_started_again_is_followed_further() -> Result<()> {
 
 #[test]
 fn a_worker_whose_disk_was_rolled_back_does_not_serve_old_state() -> Result<()> {
-    let network = Network::start(&[])?;
+    let mut network = Network::start(&[])?;
+    network.unsupervised()?;
     network.deploy(&notes()?, "notes", &[])?;
     network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", "one"])?;
-    let worker = Process::find(network.dir(), "phala-worker")?;
+    let mut worker = Process::find(network.dir(), "phala-worker")?;
     let data = worker
         .arguments
         .iter()
@@ -95,19 +90,18 @@ fn a_worker_whose_disk_was_rolled_back_does_not_serve_old_state() -> Result<()> 
         .and_then(|at| worker.arguments.get(at + 1))
         .context("the worker has --data")?
         .clone();
-    worker.kill()?;
     let copy = format!("{data}.copy");
+    // The copy is taken while the worker is dead, and put back while its successor is.
+    worker.kill()?;
     run("cp", &["-a", &data, &copy])?;
-    let mut child = worker.start_again()?;
+    network.replace(&mut worker, |_| ())?;
     network.json(&["send", "notes", "/notes/2", "-X", "PUT", "-d", "two"])?;
-    child.kill()?;
-    child.wait()?;
+    let mut worker = Process::find(network.dir(), "phala-worker")?;
+    worker.kill()?;
     run("rm", &["-rf", &data])?;
     run("mv", &[&copy, &data])?;
-    let mut child = worker.start_again()?;
+    network.replace(&mut worker, |_| ())?;
     let output = network.run(&["call", "notes", "/", "--fail"])?;
-    let _ = child.kill();
-    let _ = child.wait();
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     ensure!(!output.status.success(), "served: {said}");
     ensure!(!said.contains("There are 1 notes"), "old state was served");

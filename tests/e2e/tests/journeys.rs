@@ -98,7 +98,7 @@ fn down_leaves_no_process_and_no_port_whatever_was_killed_before() -> Result<()>
     ensure!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("hint:"));
     assert_eq!(processes_under(network.dir()).len(), before);
 
-    Process::find(network.dir(), "phala")?.kill()?;
+    Process::find(network.dir(), "/phala")?.kill()?;
     Process::find(network.dir(), "phala-simulated-tee")?.kill()?;
     let dir = network.dir().to_owned();
     network.stop()?;
