@@ -90,6 +90,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are answers; everything else is an error that clap words, with usage.
             let _ = error.print();
+            if error.use_stderr() {
+                output::note("hint: `phala --help` lists the verbs, `phala VERB --help` shows what one takes");
+            }
             return ExitCode::from(if error.use_stderr() { failure::USAGE } else { failure::SUCCESS });
         }
     };
