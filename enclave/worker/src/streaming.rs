@@ -180,7 +180,7 @@ impl Worker {
         let pump = async move {
             if let Some(hash) = pump(incoming, transcript, pieces_in).await {
                 // Whoever spoke may have gone.
-                drop(hash_in.send(hash));
+                let _ = hash_in.send(hash);
             }
         };
         let speak = async {
