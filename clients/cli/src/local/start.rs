@@ -81,6 +81,7 @@ pub struct Running {
     layout: Layout,
     roles: Vec<Role>,
     supervisor: Process,
+    _ports: Ports,
     _lock: Flock<File>,
 }
 
@@ -90,6 +91,7 @@ struct Places {
     p2p: Vec<u16>,
     metrics: Vec<u16>,
     workers: Vec<u16>,
+    ports: Ports,
 }
 
 impl Places {
@@ -102,12 +104,11 @@ impl Places {
         };
         let last_rpc = vec![last.as_ref().and_then(|network| ports::of_url(&network.rpc))];
         let last_workers = last.iter().flat_map(|network| &network.workers).map(|url| ports::of_url(url)).collect();
-        Ok(Self {
-            rpc: take(options.validators, 9944, last_rpc)?,
-            p2p: take(options.validators, 30333, Vec::new())?,
-            metrics: take(options.validators, 9615, Vec::new())?,
-            workers: take(options.workers, 8701, last_workers)?,
-        })
+        let rpc = take(options.validators, 9944, last_rpc)?;
+        let p2p = take(options.validators, 30333, Vec::new())?;
+        let metrics = take(options.validators, 9615, Vec::new())?;
+        let workers = take(options.workers, 8701, last_workers)?;
+        Ok(Self { rpc, p2p, metrics, workers, ports })
     }
 
     fn rpc_url(&self) -> String {
@@ -133,9 +134,15 @@ pub async fn start(layout: &Layout, options: Options, report: &dyn Report) -> Ou
     let measurement = spec::measure(&binaries)?;
     spec::write(layout, &binaries, options.validators, measurement)?;
     let options = Options { validators: spec::validators(layout).unwrap_or(options.validators), ..options };
-    let places = Places::choose(layout, options)?;
+    let mut places = Places::choose(layout, options)?;
     let supervisor = Process::this("supervisor")?;
-    let mut running = Running { layout: layout.clone(), roles: Vec::new(), supervisor, _lock: lock };
+    let mut running = Running {
+        layout: layout.clone(),
+        roles: Vec::new(),
+        supervisor,
+        _ports: std::mem::take(&mut places.ports),
+        _lock: lock,
+    };
     running.record()?;
 
     report.step("starting the simulated TEEs and the nodes");
