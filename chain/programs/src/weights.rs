@@ -1,8 +1,10 @@
 //! What each call costs.
 //!
-//! The computation of each call is an upper estimate, not yet a measurement: `benchmarking.rs` holds the
-//! dearest case of each (feature `runtime-benchmarks`), and its numbers replace these. Storage accesses are counted
-//! from the code and priced by the runtime's `DbWeight`.
+//! The computation of each call was measured natively: its body in the mock's runtime with storage in memory,
+//! median of 20 to 100 runs on one core of Intel(R) Xeon(R) Processor @ 2.50GHz, profile `dev` (dependencies of elliptic curves at
+//! `opt-level = 3`). The numbers here are three times that, for WebAssembly and the unexpected.
+//! Storage accesses are counted from the code and priced by the runtime's `DbWeight`. The bodies in
+//! `benchmarking.rs` (feature `runtime-benchmarks`) measure the same in WebAssembly.
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 
@@ -34,7 +36,7 @@ pub trait WeightInfo {
     fn release_abandoned() -> Weight;
 }
 
-/// Estimated computation, and the runtime's own price of each storage access.
+/// Computation, measured and multiplied, and the runtime's own price of each storage access.
 pub struct SubstrateWeight<T>(PhantomData<T>);
 
 /// `micros` of computation and so many storage accesses.
@@ -56,38 +58,38 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
 
     fn deploy(hosts: u32) -> Weight {
-        priced::<T>(90, 5, 9).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(hosts.into()))
+        priced::<T>(270, 5, 9).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(hosts.into()))
     }
 
     fn remove() -> Weight {
-        priced::<T>(90, 6, 10)
+        priced::<T>(260, 6, 10)
     }
 
     fn command(bytes: u32) -> Weight {
-        priced::<T>(100, 6, 5).saturating_add(Weight::from_parts(3_000, 0).saturating_mul(bytes.into()))
+        priced::<T>(220, 6, 5).saturating_add(Weight::from_parts(3_000, 0).saturating_mul(bytes.into()))
     }
 
     fn authorize_ready() -> Weight {
-        priced::<T>(150, 4, 0)
+        priced::<T>(320, 4, 0)
     }
 
     fn ready() -> Weight {
-        priced::<T>(50, 4, 3)
+        priced::<T>(120, 4, 3)
     }
 
     fn authorize_anchor() -> Weight {
-        priced::<T>(160, 6, 0)
+        priced::<T>(340, 6, 0)
     }
 
     fn anchor(commands: u32) -> Weight {
-        priced::<T>(60, 7, 2).saturating_add(Self::release_abandoned().saturating_mul(commands.into()))
+        priced::<T>(150, 7, 2).saturating_add(Self::release_abandoned().saturating_mul(commands.into()))
     }
 
     fn find_abandoned() -> Weight {
-        priced::<T>(20, 1, 1)
+        priced::<T>(30, 1, 1)
     }
 
     fn release_abandoned() -> Weight {
-        priced::<T>(60, 3, 3)
+        priced::<T>(300, 3, 3)
     }
 }

@@ -118,7 +118,7 @@ pub fn at(height: u32, now: UnixMillis) {
 
 /// The mock's block of this height.
 pub fn block_hash(number: u32) -> BlockHash {
-    BlockHash(sp_core::blake2_256(&number.encode()))
+    BlockHash(sp_io::hashing::blake2_256(&number.encode()))
 }
 
 /// A block, named as registrations name it.
@@ -177,7 +177,7 @@ pub fn register_judged(submission: &Submission) -> Result<(), DispatchError> {
 /// The same, with evidence that runs out at `valid_until`.
 pub fn register_judged_until(submission: &Submission, valid_until: UnixMillis) -> Result<(), DispatchError> {
     let verdict = Verdict::Evidence(Judgement { attested: attested(), valid_until });
-    Judged::<Test>::put((Hash(sp_core::blake2_256(&submission.encode())), verdict));
+    Judged::<Test>::put((Hash(sp_io::hashing::blake2_256(&submission.encode())), verdict));
     Registry::register(authorized(), Box::new(submission.clone()))
 }
 
@@ -196,9 +196,9 @@ pub fn validate(call: crate::Call<Test>) -> TransactionValidity {
     let extrinsic = Extrinsic::new_transaction(call.into(), (AuthorizeCall::new(),));
     let info = extrinsic.get_dispatch_info();
     let checked = Checkable::check(extrinsic, &frame_system::ChainContext::<Test>::default())?;
-    let before = frame_support::storage_root(sp_runtime::StateVersion::V1);
+    let before = sp_io::storage::root(sp_runtime::StateVersion::V1);
     let validity = checked.validate::<Test>(TransactionSource::External, &info, 0);
-    assert_eq!(frame_support::storage_root(sp_runtime::StateVersion::V1), before, "validation leaves no trace");
+    assert_eq!(sp_io::storage::root(sp_runtime::StateVersion::V1), before, "validation leaves no trace");
     validity
 }
 

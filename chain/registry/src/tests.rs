@@ -192,7 +192,7 @@ mod calls_without_verdict {
         run(|| {
             let (judged, other) = (without_evidence(1, 1, HEIGHT - 2), without_evidence(1, 2, HEIGHT - 1));
             let verdict = Verdict::Evidence(crate::Judgement { attested: attested(), valid_until: UnixMillis(u64::MAX) });
-            Judged::<Test>::put((Hash(sp_core::blake2_256(&judged.encode())), verdict));
+            Judged::<Test>::put((Hash(sp_io::hashing::blake2_256(&judged.encode())), verdict));
             assert_noop!(Registry::register(authorized(), Box::new(other)), Error::<Test>::NotJudged);
             assert_ok!(Registry::register(authorized(), Box::new(judged.clone())));
             assert_noop!(Registry::register(authorized(), Box::new(judged)), Error::<Test>::NotJudged);
@@ -343,7 +343,7 @@ mod sweeping {
             assert!(SweptUpTo::<Test>::get().is_some());
             sweep_at(SWEEP + SWEEP_BLOCKS, NOW);
             assert_eq!(SweptUpTo::<Test>::get(), None);
-            assert_eq!(Workers::<Test>::iter().count(), all.into());
+            assert_eq!(Workers::<Test>::iter().count(), usize::from(all));
         });
     }
 

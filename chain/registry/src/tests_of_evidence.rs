@@ -291,7 +291,7 @@ fn the_verdict_over_evidence_is_not_one_over_collateral() {
         arrange();
         let submission = good(1, 1, HEIGHT - 1);
         let piece = Collateral::<Test>::iter_values().next().unwrap();
-        let fingerprint = phala_messages::Hash(sp_core::blake2_256(&submission.encode()));
+        let fingerprint = phala_messages::Hash(sp_io::hashing::blake2_256(&submission.encode()));
         Judged::<Test>::put((fingerprint, Verdict::Collateral(piece)));
         assert_noop!(
             Registry::register(authorized(), Box::new(submission)),
