@@ -39,7 +39,7 @@ pub async fn send(worker: &Worker, program: ProgramId, pending: Pending) -> Resu
     let signature = identity.sign_as_instance(&anchor.signing_hash(&identity.genesis).0);
     let call = Call::Programs(Programs::Anchor { anchor: SignedAnchor { anchor, signature } });
     match worker.submitter.submit(&call).await {
-        Ok(()) | Err(SubmitError::Known) => Ok(()),
+        Ok(()) | Err(SubmitError::Known | SubmitError::Had) => Ok(()),
         Err(error) => Err(error),
     }
 }

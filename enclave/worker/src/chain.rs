@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 /// JSON-RPC code of a transaction that the runtime refuses.
 const CODE_INVALID: i64 = 1010;
-/// JSON-RPC codes of a transaction that the pool has already, or has just had.
-const CODES_KNOWN: [i64; 2] = [1012, 1013];
+/// JSON-RPC code of a transaction that the pool has had: it is in a block, or was refused.
+const CODE_BANNED: i64 = 1012;
+/// JSON-RPC code of a transaction that the pool has.
+const CODE_IMPORTED: i64 = 1013;
 
 /// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum SubmitError {
     /// The node has it already.
     #[error("the node has this message already")]
     Known,
+    /// The node has had it: it is in a block, or the node refused it not long ago.
+    #[error("the node has had this message already")]
+    Had,
     /// Anything else: worth another try.
     #[error("{0}")]
     Later(String),
@@ -48,8 +53,10 @@ impl<R: Rpc + Send + Sync + 'static> Submitter for NodeSubmitter<R> {
 /// What a node's error says.
 fn judge(error: RpcError) -> SubmitError {
     let RpcError::Refused { code, message } = &error else { return SubmitError::Later(error.to_string()) };
-    if CODES_KNOWN.contains(code) {
-        return SubmitError::Known;
+    match *code {
+        CODE_IMPORTED => return SubmitError::Known,
+        CODE_BANNED => return SubmitError::Had,
+        _ => {}
     }
     // `Invalid Transaction: Custom error: 137`, as the node writes `InvalidTransaction::Custom(137)`.
     let custom = message.rsplit_once("Custom error: ").filter(|_| *code == CODE_INVALID);
@@ -86,7 +93,7 @@ mod tests {
     #[test]
     fn what_the_pool_has_already_is_no_failure() {
         assert_eq!(refused(1013, "Transaction Already Imported"), SubmitError::Known);
-        assert_eq!(refused(1012, "Transaction is temporarily banned"), SubmitError::Known);
+        assert_eq!(refused(1012, "Transaction is temporarily banned"), SubmitError::Had);
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl Keeper {
         let signature = identity.sign_as_instance(&ready.signing_hash(&identity.genesis).0);
         let call = Call::Programs(Programs::Ready { ready: SignedReady { ready, signature } });
         match self.worker.submitter.submit(&call).await {
-            Ok(()) | Err(crate::chain::SubmitError::Known) => self.ready_sent = Some(now),
+            Ok(()) | Err(crate::chain::SubmitError::Known | crate::chain::SubmitError::Had) => self.ready_sent = Some(now),
             Err(error) => tracing::warn!(program = %self.cell.id, %error, "the chain does not take `ready` yet"),
         }
     }

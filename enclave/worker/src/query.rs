@@ -116,7 +116,10 @@ impl Worker {
             return self.reserved(view, &query).await.map(|response| (response, HeaderMap::new()));
         }
         let Running { answer, facts, _place } = self.call(view, query, phala_engine::whole_body(body)).await?;
-        let (response, _) = answer.collect(ANSWER_BODY_BYTES_MAX).await.map_err(call_problem)?;
+        // Tokio's budget would make a ready body look unready, which after a program's end means that it broke off.
+        // Programs yield by themselves, by fuel.
+        let collected = tokio::task::unconstrained(answer.collect(ANSWER_BODY_BYTES_MAX));
+        let (response, _) = collected.await.map_err(call_problem)?;
         let (mut parts, body) = response.into_parts();
         parts.headers.remove(ERROR_FIELD);
         let mut transcript = transcripts::response(&parts);
@@ -172,7 +175,7 @@ impl Worker {
             keys: loaded.secrets.clone(),
             attester: self.attester.clone(),
         };
-        let answer = loaded.program.call(call).await.map_err(call_problem)?;
+        let answer = tokio::task::unconstrained(loaded.program.call(call)).await.map_err(call_problem)?;
         Ok(Running { answer, facts, _place: place })
     }
 

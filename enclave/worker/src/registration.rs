@@ -81,10 +81,12 @@ impl Registrar {
             }
             let before = admitted_at(&view.standing);
             match self.register(view.block).await {
-                Ok(()) => {
+                Ok(true) => {
                     tracing::info!(block = view.block.number.0, "registration sent");
                     self.confirmed(before).await;
                 }
+                // Collateral is on its way into a block.
+                Ok(false) => self.worker.ports.clock.sleep(RETRY_MS / 8).await,
                 Err(error) => {
                     let reason = reason(&error);
                     tracing::warn!(reason, hint = hint(&error), "registration refused");
@@ -125,8 +127,11 @@ impl Registrar {
         tracing::warn!("the registration did not become final in time; sending another");
     }
 
-    async fn register(&mut self, block: BlockRef) -> Result<(), RegisterError> {
-        self.mirror().await?;
+    /// False when collateral must be in a block first.
+    async fn register(&mut self, block: BlockRef) -> Result<bool, RegisterError> {
+        if !self.mirror().await? {
+            return Ok(false);
+        }
         let identity = self.worker.identity.clone();
         let registration = Registration {
             worker: identity.worker,
@@ -143,30 +148,41 @@ impl Registrar {
         let quote = Quote::try_from(quote).map_err(|_| RegisterError::QuoteTooLarge(size))?;
         let submission = Box::new(Submission { registration, block, quote, signature });
         match self.worker.submitter.submit(&Call::Registry(Registry::Register { submission })).await {
-            Ok(()) | Err(SubmitError::Known) => Ok(()),
+            Ok(()) | Err(SubmitError::Known | SubmitError::Had) => Ok(true),
             Err(error) => Err(RegisterError::Submit(error)),
         }
     }
 
-    /// Brings collateral that the chain lacks, or has older.
-    async fn mirror(&mut self) -> Result<(), RegisterError> {
+    /// Brings collateral that the chain lacks, or has older. True when the chain has all of it.
+    ///
+    /// A node bans for a while what it has refused once, so nothing is sent before what it rests on is in a block:
+    /// every other piece, and the registration, rest on the root's revocation list.
+    async fn mirror(&mut self) -> Result<bool, RegisterError> {
         let machine = self.worker.ports.machine.clone();
         let pieces = crate::worker::blocking(move || machine.collateral()).await?;
+        let mut complete = true;
         for piece in pieces {
             let name = phala_messages::transcript::sha256(&codec::Encode::encode(&piece));
             if self.mirrored.contains(&name) {
                 continue;
             }
             let kind = kind(&piece);
+            let root = matches!(piece, Collateral::RootCrl { .. });
             match self.worker.submitter.submit(&Call::Registry(Registry::StoreCollateral { collateral: Box::new(piece) })).await {
                 Ok(()) => tracing::info!(kind, "collateral sent"),
                 Err(SubmitError::Known) => {}
-                Err(SubmitError::Refused(Refusal::CollateralNotNewer)) => drop(self.mirrored.insert(name)),
-                // Another piece may have to be stored first; the registration itself will say what is missing.
-                Err(error) => tracing::info!(kind, %error, "collateral not taken yet"),
+                Err(SubmitError::Refused(Refusal::CollateralNotNewer) | SubmitError::Had) => {
+                    self.mirrored.insert(name);
+                    continue;
+                }
+                Err(error) => tracing::warn!(kind, %error, "collateral not taken"),
+            }
+            complete = false;
+            if root {
+                break;
             }
         }
-        Ok(())
+        Ok(complete)
     }
 }
 

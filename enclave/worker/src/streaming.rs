@@ -207,7 +207,8 @@ impl Worker {
         head.headers.remove(ERROR_FIELD);
         let mut transcript = transcripts::response(&head);
         writer.response(&head).await.map_err(|_| Broken::Gone)?;
-        while let Some(frame) = body.frame().await {
+        // As for whole answers: a ready body must not look unready.
+        while let Some(frame) = tokio::task::unconstrained(body.frame()).await {
             let frame = frame.map_err(|error| {
                 Broken::Late(match error {
                     BodyError::Call(error) => call_problem(error),

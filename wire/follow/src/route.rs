@@ -100,7 +100,7 @@ fn judge(position: &Position, header: Header, justification: Vec<u8>) -> Result<
 /// lasts, else to the set's last block. None when the node has nothing newer to prove.
 pub(crate) async fn step<R: Rpc>(position: &Position, target: &Header, rpc: &R) -> Result<Option<Step>, FollowError> {
     if target.number.saturating_sub(position.head.number.0) <= WINDOW_BLOCKS {
-        return near_step(position, rpc).await;
+        return near_step(position, Some(target), rpc).await;
     }
     match signed(position, target.number, rpc).await? {
         Some(Signed::Ours(step)) => Ok(Some(step)),
@@ -127,14 +127,21 @@ pub(crate) async fn hand_over<R: Rpc>(position: &Position, limit: u32, rpc: &R) 
             None => return Err(FollowError::Unprovable { number: BlockNumber(middle) }),
         }
     }
-    Ok(near_step(&position, rpc).await?.or(best))
+    Ok(near_step(&position, None, rpc).await?.or(best))
 }
 
 /// The step that `grandpa_proveFinality` gives for the next block. The headers that come along must lead back to
 /// the head: a chain that leaves it out is a fork.
-async fn near_step<R: Rpc>(position: &Position, rpc: &R) -> Result<Option<Step>, FollowError> {
+///
+/// Until its first hand-over a chain has nothing that `grandpa_proveFinality` could look up, and nodes refuse; then
+/// the justification that `target` bears is taken.
+async fn near_step<R: Rpc>(position: &Position, target: Option<&Header>, rpc: &R) -> Result<Option<Step>, FollowError> {
     let head = position.head.block();
-    let Some(proof) = rpc::prove_finality(rpc, head.number.0.saturating_add(1)).await? else { return Ok(None) };
+    let proof = match (rpc::prove_finality(rpc, head.number.0.saturating_add(1)).await, target) {
+        (Err(RpcError::Refused { .. }), Some(target)) => return justified_step(position, target, rpc).await,
+        (proof, _) => proof?,
+    };
+    let Some(proof) = proof else { return Ok(None) };
     let Some(signed) = judge_proof(position, &proof, rpc).await? else { return Ok(None) };
     let step = match signed {
         Signed::Ours(step) => step,
@@ -155,6 +162,27 @@ async fn near_step<R: Rpc>(position: &Position, rpc: &R) -> Result<Option<Step>,
         }
     };
     if follows(&first, &head.hash) { Ok(Some(step)) } else { Err(FollowError::Fork { ours: head }) }
+}
+
+/// The step to `target`, or a block closely above it, by the justification that it bears. Its ancestors must lead
+/// back to the head.
+async fn justified_step<R: Rpc>(position: &Position, target: &Header, rpc: &R) -> Result<Option<Step>, FollowError> {
+    let head = position.head.block();
+    let step = match signed(position, target.number, rpc).await? {
+        None => return Ok(None),
+        Some(Signed::Foreign(error)) => return Err(error),
+        Some(Signed::Ours(step)) => step,
+    };
+    let mut at = step.header.clone();
+    while at.number > head.number.0.saturating_add(1) {
+        let block = BlockHash(at.parent_hash.0);
+        let parent = rpc::header(rpc, &block).await?.ok_or(FollowError::MissingBlock { block })?;
+        if !follows(&at, &hash_of(&parent)) || parent.number.saturating_add(1) != at.number {
+            return Err(FollowError::OtherBlock);
+        }
+        at = parent;
+    }
+    if follows(&at, &head.hash) { Ok(Some(step)) } else { Err(FollowError::Fork { ours: head }) }
 }
 
 /// Judges the answer of `grandpa_proveFinality`. None when it proves nothing above the head.

@@ -71,8 +71,7 @@ impl RpcError {
         if let Some(data) = error.get("data").and_then(Value::as_str) {
             message = format!("{message}: {data}");
         }
-        let end = message.char_indices().map(|(at, _)| at).take_while(|at| *at <= MESSAGE_BYTES_MAX).last();
-        message.truncate(end.unwrap_or_default());
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
         Self::Refused { code, message }
     }
 }
