@@ -2,7 +2,7 @@
 //! pretended TEE, disks that can be copied and put back, and a caller.
 #![allow(dead_code, missing_docs, reason = "each test file uses a part")]
 
-#[path = "/tmp/wfc/mod.rs"]
+#[path = "../../../../wire/follow/tests/common/mod.rs"]
 pub mod chain;
 
 mod caller;
