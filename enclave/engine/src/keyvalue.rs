@@ -21,7 +21,7 @@ use wasmtime::component::{Linker, Resource};
 /// Keys of one page of `list-keys`.
 const PAGE_KEYS: usize = 256;
 /// Bytes of a bucket's name.
-const BUCKET_BYTES_MAX: usize = 64;
+const BUCKET_BYTES_MAX: usize = 256;
 
 /// An open bucket.
 pub struct Bucket {

@@ -56,19 +56,39 @@ fn put_sized(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Reads front to back; every refusal leaves it where it was.
 #[derive(Clone)]
-pub(super) struct Reader<'a>(pub &'a [u8]);
+pub(super) struct Reader<'a> {
+    /// What is left.
+    pub bytes: &'a [u8],
+    /// Whether more bytes may follow.
+    part: bool,
+}
 
 impl<'a> Reader<'a> {
+    /// A message that is all here.
+    pub(super) const fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, part: false }
+    }
+
+    /// The beginning of a message.
+    pub(super) const fn part(bytes: &'a [u8]) -> Self {
+        Self { bytes, part: true }
+    }
+
+    /// Whether the message ends here, with its empty sections left out (RFC 9292 §3.8).
+    const fn at_end(&self) -> bool {
+        self.bytes.is_empty() && !self.part
+    }
+
     pub(super) fn varint(&mut self) -> Result<u64, FramingError> {
-        let first = *self.0.first().ok_or(Truncated)?;
+        let first = *self.bytes.first().ok_or(Truncated)?;
         let length = 1usize << (first >> 6);
         let bytes = self.take(length)?;
         Ok(bytes[1..].iter().fold(u64::from(first & 0x3f), |n, byte| n << 8 | u64::from(*byte)))
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], FramingError> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(Truncated)?;
-        self.0 = rest;
+        let (taken, rest) = self.bytes.split_at_checked(length).ok_or(Truncated)?;
+        self.bytes = rest;
         Ok(taken)
     }
 
@@ -109,17 +129,17 @@ pub(super) fn read_fields(reader: &mut Reader<'_>, known: bool) -> Result<Header
     };
     if known {
         // A message may end before an empty section (RFC 9292 §3.8).
-        if reader.0.is_empty() {
+        if reader.at_end() {
             return Ok(map);
         }
-        let mut section = Reader(reader.head_sized()?);
-        while !section.0.is_empty() {
+        let mut section = Reader::whole(reader.head_sized()?);
+        while !section.bytes.is_empty() {
             let name = section.sized()?;
             let value = section.sized()?;
             add(name, value)?;
         }
     } else {
-        if reader.0.is_empty() {
+        if reader.at_end() {
             return Ok(map);
         }
         loop {
@@ -204,7 +224,7 @@ pub(super) fn read_head(reader: &mut Reader<'_>) -> Result<(Head, bool), Framing
 }
 
 fn read_content(reader: &mut Reader<'_>, known: bool) -> Result<Vec<u8>, FramingError> {
-    if reader.0.is_empty() {
+    if reader.at_end() {
         return Ok(Vec::new());
     }
     if known {
@@ -221,12 +241,12 @@ fn read_content(reader: &mut Reader<'_>, known: bool) -> Result<Vec<u8>, Framing
 }
 
 fn read_message(bytes: &[u8]) -> Result<(Head, Vec<u8>, HeaderMap), FramingError> {
-    let mut reader = Reader(bytes);
+    let mut reader = Reader::whole(bytes);
     let (head, known) = read_head(&mut reader)?;
     let content = read_content(&mut reader, known)?;
     let trailers = read_fields(&mut reader, known)?;
     // RFC 9292 §3.8: padding is zeros.
-    if reader.0.iter().any(|byte| *byte != 0) {
+    if reader.bytes.iter().any(|byte| *byte != 0) {
         return Err(Trailing);
     }
     Ok((head, content, trailers))

@@ -118,24 +118,23 @@ impl<R: AsyncRead + Unpin> Parser<R> {
     /// Lets `read` try on what is there, with more and more of it, until it is content.
     async fn parse<T>(&mut self, read: impl Fn(&mut Reader<'_>) -> Result<T, FramingError>) -> Result<T, ChannelError> {
         loop {
-            let mut reader = Reader(&self.buffer);
+            // A section that is left out is told from one not yet arrived only by the end of the stream.
+            let mut reader = if self.ended { Reader::whole(&self.buffer) } else { Reader::part(&self.buffer) };
             let outcome = read(&mut reader);
-            let left = reader.0.len();
+            let left = reader.bytes.len();
             match outcome {
-                // An empty section is told from one not yet arrived only by the end of the stream.
-                Ok(value) if left > 0 || self.ended => {
+                Ok(value) => {
                     let consumed = self.buffer.len() - left;
                     self.buffer.drain(..consumed);
                     return Ok(value);
                 }
-                Err(FramingError::Truncated) | Ok(_) if !self.ended => {
+                Err(FramingError::Truncated) if !self.ended => {
                     if self.buffer.len() > HEAD_BYTES_MAX + READ_BYTES {
                         return Err(FramingError::HeadTooLarge.into());
                     }
                     self.more().await?;
                 }
                 Err(error) => return Err(error.into()),
-                Ok(_) => return Err(FramingError::Truncated.into()),
             }
         }
     }
@@ -196,10 +195,10 @@ impl<R: AsyncRead + Unpin> Parser<R> {
 
     async fn varint(&mut self) -> Result<u64, ChannelError> {
         loop {
-            let mut reader = Reader(&self.buffer);
+            let mut reader = Reader::part(&self.buffer);
             match reader.varint() {
                 Ok(n) => {
-                    let consumed = self.buffer.len() - reader.0.len();
+                    let consumed = self.buffer.len() - reader.bytes.len();
                     self.buffer.drain(..consumed);
                     return Ok(n);
                 }
@@ -433,12 +432,18 @@ mod tests {
                 first.extend(back.piece().await.unwrap().unwrap());
             }
             assert_eq!(first, b"one");
-            out.piece(&[7; 40_000]).await.unwrap();
-            out.finish().await.unwrap();
-            let mut rest = Vec::new();
-            while let Some(piece) = back.piece().await.unwrap() {
-                rest.extend(piece);
-            }
+            let send = async {
+                out.piece(&[7; 40_000]).await.unwrap();
+                out.finish().await.unwrap();
+            };
+            let receive = async {
+                let mut rest = Vec::new();
+                while let Some(piece) = back.piece().await.unwrap() {
+                    rest.extend(piece);
+                }
+                rest
+            };
+            let ((), rest) = join(send, receive).await;
             assert_eq!(rest, vec![7; 40_000]);
             assert_eq!(back.trailers()["t"], "u");
         };
