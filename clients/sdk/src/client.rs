@@ -67,8 +67,8 @@ impl Hint for ChainError {
                 Some(format!("is the network running at {url}? `phala status` shows it, `phala up` starts it"))
             }
             Self::Follow { .. } => Some(
-                "the node gave no valid proof: it belongs to another network, or it lies; ask another node, \
-                 or start again with `phala down` and `phala up`"
+                "the node gave no valid proof: it belongs to another network, or it lies; ask another node. \
+                 If you know that the network began anew, delete checkpoint.json in its directory"
                     .into(),
             ),
             Self::Stale { .. } => Some(
@@ -122,15 +122,8 @@ impl Client {
     pub async fn connect(dir: &Path) -> Result<Self, ChainError> {
         let network = Network::read(dir)?;
         let checkpoint = network::read_checkpoint(dir, &network.genesis);
-        let mut client = match Self::connect_to(network.clone(), checkpoint.clone()).await {
-            // A checkpoint only saves time. One that no longer fits (say, of a chain that was reset) is dropped.
-            Err(ChainError::Follow { source, .. })
-                if checkpoint.is_some() && !crate::rpc::unreachable(&source) =>
-            {
-                Self::connect_to(network, None).await?
-            }
-            other => other?,
-        };
+        // What was proven once is not given up because a node contradicts it: that is what a lying node would do.
+        let mut client = Self::connect_to(network, checkpoint).await?;
         client.dir = Some(dir.into());
         network::write_checkpoint(dir, &client.checkpoint().await);
         Ok(client)
@@ -212,12 +205,9 @@ impl Client {
         self.advance().await?;
         let (block, values) = self.read_raw(&[storage::timestamp_now()]).await?;
         let time = UnixMillis(decode(&values, 0, "the time")?.unwrap_or_default());
-        // Genesis has no time: a chain that has finalised nothing yet is young, not stale.
-        if block.number.0 > 0 {
-            let now = now();
-            check_age(time, now, HEAD_AGE_MS_MAX)
-                .map_err(|_| ChainError::Stale { url: self.network.rpc.clone(), age_ms: now.since(time) })?;
-        }
+        let now = now();
+        check_age(time, now, HEAD_AGE_MS_MAX)
+            .map_err(|_| ChainError::Stale { url: self.network.rpc.clone(), age_ms: now.since(time) })?;
         Ok(Head { block, time })
     }
 

@@ -132,9 +132,10 @@ impl Engine {
         let world = audit(wasm)?;
         let flavor = self.flavor(world, nans).map_err(|error| CompileError::Unsupported(error.to_string()))?;
         let component = Component::new(&flavor.engine, wasm).map_err(|error| {
-            match error.downcast_ref::<wasmparser::BinaryReaderError>() {
-                Some(invalid) => CompileError::NotWebAssembly(invalid.to_string()),
-                None => CompileError::Unsupported(format!("{error:#}")),
+            // The engine's error does not tell what is broken from what it does not know.
+            match wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(wasm) {
+                Err(invalid) => CompileError::NotWebAssembly(invalid.to_string()),
+                Ok(_) => CompileError::Unsupported(format!("{error:#}")),
             }
         })?;
         flavor.linker.instantiate_pre(&component).map_err(|error| CompileError::Imports(format!("{error:#}")))?;

@@ -197,7 +197,9 @@ mod tests {
         assert!(matches!(audit(b""), Err(AuditError::NotWebAssembly(_))));
         assert!(matches!(audit(b"<html>"), Err(AuditError::NotWebAssembly(_))));
         let whole = component("wasi:io/poll@0.2.0", HANDLER);
-        for length in 0..whole.len() {
+        // The names at its end may be missing: a section more or less.
+        let names = whole.windows(14).position(|bytes| bytes == b"component-name").unwrap() - 3;
+        for length in (0..whole.len()).filter(|length| *length != names) {
             assert!(audit(&whole[..length]).is_err(), "{length} of {} bytes", whole.len());
         }
     }

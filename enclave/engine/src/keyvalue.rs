@@ -14,7 +14,7 @@ use crate::{
     ports::Snapshot,
 };
 use bytes::Bytes;
-use phala_messages::limits::{STATE_BYTES_MAX, STATE_KEY_BYTES_MAX, STATE_VALUE_BYTES_MAX};
+use phala_messages::limits::{STATE_BYTES_MAX, STATE_KEY_BYTES_MAX, STATE_VALUE_BYTES_MAX, state_entry_bytes};
 use std::{collections::BTreeMap, ops::Bound, str::FromStr, sync::Arc};
 use wasmtime::component::{Linker, Resource};
 
@@ -95,7 +95,7 @@ impl State {
         if value.len() > STATE_VALUE_BYTES_MAX as usize {
             return Err(Refusal::ValueTooLarge);
         }
-        let size = |value: usize| (bucket.len() + key.len() + value) as u64;
+        let size = |value: usize| state_entry_bytes(bucket, &key, value);
         let before = self.get(bucket, &key).map_or(0, |value| size(value.len()));
         let all = self.bytes.unwrap_or_else(|| self.snapshot.bytes()).saturating_sub(before) + size(value.len());
         // What is too large already, because the limit was lowered, may still shrink.
@@ -110,7 +110,7 @@ impl State {
     fn delete(&mut self, bucket: &str, key: String) -> Result<()> {
         self.check_writable()?;
         let Some(before) = self.get(bucket, &key) else { return Ok(()) };
-        let before = (bucket.len() + key.len() + before.len()) as u64;
+        let before = state_entry_bytes(bucket, &key, before.len());
         self.bytes = Some(self.bytes.unwrap_or_else(|| self.snapshot.bytes()).saturating_sub(before));
         let in_snapshot = self.snapshot.get(bucket, &key).is_some();
         let change = (bucket.to_owned(), key);
@@ -497,7 +497,7 @@ mod tests {
         }
 
         fn bytes(&self) -> u64 {
-            self.0.iter().map(|((bucket, key), value)| (bucket.len() + key.len() + value.len()) as u64).sum()
+            self.0.iter().map(|((bucket, key), value)| state_entry_bytes(bucket, key, value.len())).sum()
         }
     }
 

@@ -27,9 +27,10 @@ impl Meter {
         Self { limit, host_fuel: 0 }
     }
 
-    /// What to fill the tank with.
+    /// What to fill the tank with. A command's holds a little more than it may use: machine code looks at the
+    /// tank only at loops and calls and may run it dry in between, which must not hide how much was used.
     pub(crate) fn tank(&self) -> u64 {
-        self.limit.unwrap_or(u64::MAX)
+        self.limit.map_or(u64::MAX, |limit| limit.saturating_add(YIELD_FUEL))
     }
 
     /// Counts one host call that moved `bytes`.
@@ -76,9 +77,11 @@ mod tests {
     fn a_command_pays_for_instructions_and_host_work_together() {
         let mut meter = Meter::new(&COMMAND, 10_000);
         meter.charge(4_000).expect("1,500 of 10,000");
-        assert_eq!(meter.total(5_000), Ok(6_500));
-        assert_eq!(meter.total(1_500), Ok(10_000));
-        assert_eq!(meter.total(1_499), Err(CallError::OutOfFuel(10_000)));
+        let left = |used| meter.tank() - used;
+        assert_eq!(meter.total(left(5_000)), Ok(6_500));
+        assert_eq!(meter.total(left(8_500)), Ok(10_000));
+        assert_eq!(meter.total(left(8_501)), Err(CallError::OutOfFuel(10_000)));
+        assert_eq!(meter.total(0), Err(CallError::OutOfFuel(10_000)));
     }
 
     #[test]

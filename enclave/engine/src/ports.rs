@@ -12,7 +12,7 @@ pub trait Snapshot: Send + Sync {
     /// Up to `limit` keys of `bucket` in ascending order, those greater than `after`.
     fn keys(&self, bucket: &str, after: Option<&str>, limit: usize) -> Vec<String>;
 
-    /// All of the state: the sum over its entries of `bucket.len() + key.len() + value.len()`.
+    /// All of the state: the sum over its entries of [`phala_messages::limits::state_entry_bytes`].
     fn bytes(&self) -> u64;
 }
 

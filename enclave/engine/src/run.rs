@@ -14,12 +14,12 @@ use http_body_util::BodyExt;
 use phala_messages::limits::ANSWER_BODY_BYTES_MAX;
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 use tokio::{
@@ -153,7 +153,7 @@ fn step_watched(guest: &mut Guest, context: &mut Context<'_>) -> Step {
     let flag = Arc::new(Flag(AtomicBool::new(false), context.waker().clone()));
     let waker = waker(flag.clone());
     // Without tokio's budget, which would make a program wait for no reason of its own.
-    let guest = std::pin::pin!(tokio::task::unconstrained(guest));
+    let guest = pin!(tokio::task::unconstrained(guest));
     match guest.poll(&mut Context::from_waker(&waker)) {
         Poll::Ready(result) => Step::Ended(result),
         Poll::Pending if flag.0.load(Relaxed) => Step::Waiting,
@@ -183,7 +183,9 @@ impl AnswerBody {
     /// The next frame that the program has written, if there is one. `None` at the body's end.
     fn poll_inner(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-        match std::task::ready!(Pin::new(inner).poll_frame(context)) {
+        // Without tokio's budget: a channel that has something must say so, or what was written looks lost.
+        let frame = pin!(tokio::task::unconstrained(std::future::poll_fn(|context| Pin::new(&mut *inner).poll_frame(context))));
+        match ready!(frame.poll(context)) {
             None => {
                 self.inner = None;
                 Poll::Ready(None)

@@ -78,7 +78,7 @@ async fn a_silent_host_is_given_up_when_the_program_says() {
 async fn bodies_are_limited_both_ways() {
     assert_eq!(fetch("/fetch?https://large.test/8388608").await, "200 8388608");
     let large = fetch("/fetch?https://large.test/8388609").await;
-    assert!(large.starts_with("200 ") && large.contains("HttpResponseBodySize"), "{large}");
+    assert!(large.starts_with("200 ") && large.contains("body size exceeds limit"), "{large}");
     assert_eq!(fetch("/fetch-post?1000000%20https://any.test/").await, "true true Ok(200)");
     let large = fetch("/fetch-post?9000000%20https://any.test/").await;
     assert!(large.contains("Err("), "{large}");

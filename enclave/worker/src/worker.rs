@@ -65,7 +65,7 @@ pub struct Config {
 /// What a follower asks of the node when nobody says otherwise.
 pub const POLL_MS_DEFAULT: u64 = 250;
 /// How old a head may be when nobody says otherwise.
-pub const HEAD_AGE_MS_DEFAULT: u64 = 60_000;
+pub const HEAD_AGE_MS_MAX: u64 = 60_000;
 
 /// Why a worker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -177,8 +177,8 @@ impl Worker {
     }
 
     /// Follows the chain, registers, and keeps programs, until something makes that impossible; says what.
-    pub async fn run<R: Rpc + Send + Sync + 'static>(self: Arc<Self>, rpc: Arc<R>, trusted: Option<Checkpoint>) -> String {
-        let follower = match self.follower(&*rpc, trusted).await {
+    pub async fn run<R: Rpc + Send + Sync + 'static>(self: Arc<Self>, rpc: Arc<R>) -> String {
+        let follower = match self.follower(&*rpc).await {
             Ok(follower) => follower,
             Err(reason) => return reason,
         };
@@ -208,13 +208,11 @@ impl Worker {
         reason
     }
 
-    /// Where to go on following: where this worker was, or where it was told to start.
-    async fn follower<R: Rpc>(&self, rpc: &R, trusted: Option<Checkpoint>) -> Result<Follower, String> {
+    /// Where to go on following: where this worker was, else the genesis that its evidence names. Nobody may hand it
+    /// a checkpoint: whoever runs the machine would choose the chain that the worker believes.
+    async fn follower<R: Rpc>(&self, rpc: &R) -> Result<Follower, String> {
         if let Some(follower) = kept_follower(self) {
             return Ok(follower);
-        }
-        if let Some(checkpoint) = trusted {
-            return Follower::from_checkpoint(&checkpoint).map_err(|error| format!("the checkpoint: {error}"));
         }
         loop {
             match Follower::from_genesis(self.config.genesis, rpc).await {

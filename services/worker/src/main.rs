@@ -5,7 +5,7 @@ use clap::{Parser, ValueEnum};
 use phala_enclave_worker::{
     Config, Places, Ports, Worker,
     registration::parse_endpoint,
-    worker::{HEAD_AGE_MS_DEFAULT, POLL_MS_DEFAULT},
+    worker::{HEAD_AGE_MS_MAX, POLL_MS_DEFAULT},
 };
 use phala_engine::{Engine, EngineConfig};
 use phala_follow::Checkpoint;
@@ -42,11 +42,8 @@ struct Arguments {
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// Hash of the network's block 0
-    #[arg(long, value_name = "HASH", required_unless_present = "checkpoint")]
-    genesis: Option<GenesisHash>,
-    /// A checkpoint to start following from (JSON)
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Option<PathBuf>,
+    #[arg(long, value_name = "HASH")]
+    genesis: GenesisHash,
     /// Which TEE vouches for this worker [default: simulated where --tee-socket is given, else tdx]
     #[arg(long, value_enum)]
     tee: Option<Tee>,
@@ -65,8 +62,8 @@ struct Arguments {
     /// Let programs fetch from loopback, private and link-local addresses
     #[arg(long)]
     allow_private_outbound: bool,
-    /// Serve from a finalised head at most this old
-    #[arg(long, value_name = "MS", default_value_t = HEAD_AGE_MS_DEFAULT)]
+    /// Serve from a finalised head at most this old; more than the default is not believed
+    #[arg(long, value_name = "MS", default_value_t = HEAD_AGE_MS_MAX)]
     head_age_max_ms: u64,
     /// How often to ask the node for a newer head
     #[arg(long, value_name = "MS", default_value_t = POLL_MS_DEFAULT)]
@@ -121,39 +118,20 @@ fn platform(arguments: &Arguments) -> anyhow::Result<Arc<dyn Platform>> {
     }
 }
 
-fn trusted(arguments: &Arguments) -> anyhow::Result<(GenesisHash, Option<Checkpoint>)> {
-    let checkpoint = match &arguments.checkpoint {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Some(Checkpoint::parse_json(&text).with_context(|| format!("{} is not a checkpoint", path.display()))?)
-        }
-        None => None,
-    };
-    match (arguments.genesis, checkpoint) {
-        (Some(genesis), Some(checkpoint)) if checkpoint.genesis != genesis => {
-            bail!("the checkpoint belongs to network {}, not to {genesis}", checkpoint.genesis)
-        }
-        (genesis, Some(checkpoint)) => Ok((genesis.unwrap_or(checkpoint.genesis), Some(checkpoint))),
-        (Some(genesis), None) => Ok((genesis, None)),
-        (None, None) => bail!("give --genesis HASH or --checkpoint FILE"),
-    }
-}
-
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let platform = platform(&arguments)?;
     harden::harden(platform.simulated()).context("the process cannot be hardened")?;
-    let (genesis, checkpoint) = trusted(&arguments)?;
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let address = listener.local_addr()?;
     let url = arguments.endpoint.clone().unwrap_or_else(|| format!("http://{address}"));
     let endpoint = parse_endpoint(&url).with_context(|| format!("`{url}` is not http(s)://host[:port]; hint: give --endpoint URL"))?;
     let ports = ports(&arguments, platform)?;
     let config = Config {
-        genesis,
+        genesis: arguments.genesis,
         endpoint,
-        head_age_ms_max: arguments.head_age_max_ms,
+        head_age_ms_max: arguments.head_age_max_ms.min(HEAD_AGE_MS_MAX),
         poll_ms: arguments.poll_ms.max(20),
         places: Places { running_max: arguments.calls_max, waiting_max: arguments.waiting_max },
     };
@@ -170,7 +148,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
     let reason = tokio::select! {
-        reason = worker.clone().run(rpc, checkpoint) => Some(reason),
+        reason = worker.clone().run(rpc) => Some(reason),
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
     };

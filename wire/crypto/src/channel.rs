@@ -12,6 +12,7 @@
 //! RFC 9458, RFC 9292, draft-ietf-ohai-chunked-ohttp.
 
 pub mod framing;
+mod lengths;
 pub mod streaming;
 
 use crate::Secret;

@@ -5,7 +5,7 @@
 
 use crate::{authorities::AuthoritiesError, header::Header, justification::JustificationError};
 use alloc::vec::Vec;
-use codec::{Decode, DecodeAll, Encode};
+use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode};
 use sp_consensus_grandpa::{AuthorityList, ConsensusLog, GRANDPA_ENGINE_ID};
 
 /// Why a block does not hand over to another set.
@@ -51,7 +51,7 @@ pub fn appointed(header: &Header) -> Result<Option<AuthorityList>, HandOverError
 }
 
 /// The last block of a set, with the proof that this set finalised it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub struct HandOver {
     /// Its header, which appoints the next set.
     pub header: Header,

@@ -29,7 +29,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use codec::{Decode, DecodeAll, Encode};
+use codec::{Decode, DecodeAll, DecodeWithMemLimit, DecodeWithMemTracking, Encode};
 use phala_messages::{
     Account, AnchorRecord, Attested, BlockRef, ClusterId, GenesisHash, ProgramRecord, Receipt, SignedReceipt, Subject,
     WorkerRecord, receipt::ParseReceiptError, storage,
@@ -41,6 +41,8 @@ use serde_json::{Value, json};
 pub const BUNDLE_FORMAT: u64 = 1;
 /// A chain proof, encoded: about 100 KiB for each hundred hand-overs of a small network.
 pub const CHAIN_PROOF_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A proof in memory.
+const PROOF_MEMORY_BYTES_MAX: usize = 3 * CHAIN_PROOF_BYTES_MAX;
 /// Hand-overs in one proof; start from a checkpoint before there are more.
 pub const HAND_OVERS_MAX: usize = 10_000;
 /// Headers from the receipt's block up to the one that the justification finalises.
@@ -70,7 +72,7 @@ impl Trust {
 }
 
 /// Where a proof starts.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub enum Start {
     /// At block 0.
     #[codec(index = 0)]
@@ -86,7 +88,7 @@ pub enum Start {
 }
 
 /// How the receipt's block is known to be final.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub enum Finality {
     /// It is where the hand-overs end, or the checkpoint itself.
     #[codec(index = 0)]
@@ -102,7 +104,7 @@ pub enum Finality {
 }
 
 /// The way from what is trusted to the state in which a receipt's claims stand.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub struct ChainProof {
     /// Where it starts.
     pub start: Start,
@@ -370,7 +372,9 @@ impl ChainProof {
         if bytes.len() > CHAIN_PROOF_BYTES_MAX {
             return Err(Refusal::ProofTooLarge);
         }
-        Self::decode_all(&mut bytes).map_err(|_| Refusal::ProofMalformed)
+        // A list of nothings is small as bytes and large in memory.
+        let proof = Self::decode_with_mem_limit(&mut bytes, PROOF_MEMORY_BYTES_MAX).map_err(|_| Refusal::ProofMalformed)?;
+        if bytes.is_empty() { Ok(proof) } else { Err(Refusal::ProofMalformed) }
     }
 }
 

@@ -173,6 +173,9 @@ async fn justified_step<R: Rpc>(position: &Position, target: &Header, rpc: &R) -
         Some(Signed::Foreign(error)) => return Err(error),
         Some(Signed::Ours(step)) => step,
     };
+    if step.header.number.saturating_sub(head.number.0) > WINDOW_BLOCKS.saturating_add(NEIGHBOURS) {
+        return Err(FollowError::Unprovable { number: BlockNumber(target.number) });
+    }
     let mut at = step.header.clone();
     while at.number > head.number.0.saturating_add(1) {
         let block = BlockHash(at.parent_hash.0);

@@ -229,6 +229,61 @@ fn forge(chain: &Chain, seeds: &[u8], set: u64) -> Vec<u8> {
     justification(1, set, block, &votes, vec![]).encode()
 }
 
+/// Heights at the very end of their range, in votes that were never cast and in votes that were: added to, they
+/// would overflow.
+#[tokio::test]
+async fn heights_that_do_not_fit_together_are_refused_before_they_are_counted() {
+    for cast in [false, true] {
+        let mut chain = Chain::new(0, FOUR);
+        chain.grow(4);
+        let at = |place: usize| BlockRef { number: BlockNumber(u32::MAX), ..chain.blocks[place].reference() };
+        let votes = [(1, at(3)), (2, at(3)), (3, at(4))].map(|(seed, block)| Vote { seed, block });
+        let mut forged = justification(1, 0, at(3), &votes, vec![chain.blocks[4].header.clone()]);
+        if !cast {
+            forged.round = 2;
+        }
+        chain.blocks[4].justification = Some(forged.encode());
+        let node = Node::new(chain);
+        let mut follower = started(&node).await;
+        let expected = if cast { JustificationError::Ancestry } else { JustificationError::Signature };
+        match follower.advance(&node).await {
+            Err(FollowError::Justification { source, .. }) => assert_eq!(source, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Until its first change of authorities, a node refuses `grandpa_proveFinality`.
+fn refuses_to_prove(chain: Chain) -> Node {
+    Node::lying(chain, |_, method, _| {
+        let message = "Block not covered by authority set changes".into();
+        (method == "grandpa_proveFinality").then(|| Err(RpcError::Refused { code: 1, message }))
+    })
+}
+
+#[tokio::test]
+async fn before_the_first_change_of_authorities_the_blocks_own_justification_is_taken() {
+    for blocks in [1, 5, 300] {
+        let mut chain = Chain::new(0, FOUR);
+        chain.grow(blocks);
+        let node = refuses_to_prove(chain);
+        let mut follower = started(&node).await;
+        while follower.advance(&node).await.unwrap() {}
+        assert_eq!(follower.head().number, BlockNumber(blocks));
+    }
+}
+
+#[tokio::test]
+async fn without_a_proof_from_the_node_a_fork_is_still_seen() {
+    let mut node = refuses_to_prove(busy(0, 0));
+    let mut follower = caught_up(&node).await;
+    let ours = follower.head().block();
+    node.chain.cut(ours.number.0 - 1);
+    node.chain.block(|state| drop(state.insert(b"fork".to_vec(), vec![1])));
+    node.chain.grow(3);
+    assert_eq!(follower.advance(&node).await, Err(FollowError::Fork { ours }));
+}
+
 #[tokio::test]
 async fn votes_for_one_block_do_not_finalise_another() {
     let mut chain = Chain::new(0, FOUR);

@@ -344,7 +344,7 @@ async fn a_command_that_was_not_anchored_is_refused() {
         |receipt| proof(receipt).caller = Account([9; 32]),
         |receipt| proof(receipt).blind.0[0] ^= 1,
         |receipt| proof(receipt).path[0].0[0] ^= 1,
-        |receipt| drop(proof(receipt).path.pop()),
+        |receipt| _ = proof(receipt).path.pop(),
         |receipt| proof(receipt).path.push(Hash::default()),
     ];
     for (place, change) in changes.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use phala_engine::{
 };
 use phala_messages::{
     ids::{Account, ProgramId},
-    limits::ANSWER_BODY_BYTES_MAX,
+    limits::{ANSWER_BODY_BYTES_MAX, state_entry_bytes},
     program::Manifest,
 };
 use phala_units::{BlockNumber, UnixMillis};
@@ -91,9 +91,9 @@ impl Snapshot for Fixed {
 
     fn bytes(&self) -> u64 {
         let size = |((bucket, key), value): (&(String, String), &Option<Bytes>)| {
-            bucket.len() + key.len() + value.as_ref().map_or(0, Bytes::len)
+            value.as_ref().map_or(0, |value| state_entry_bytes(bucket, key, value.len()))
         };
-        self.0.iter().map(size).sum::<usize>() as u64
+        self.0.iter().map(size).sum()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A laboratory: a small chain with real headers, justifications and proofs, a pretended runtime on it, a
 //! pretended TEE, disks that can be copied and put back, and a caller.
-#![allow(dead_code, missing_docs, reason = "each test file uses a part")]
+#![allow(dead_code, unused_imports, missing_docs, reason = "each test file uses a part")]
 
 #[path = "../../../../wire/follow/tests/common/mod.rs"]
 pub mod chain;
@@ -217,7 +217,7 @@ impl Lab {
             outbound: Arc::new(NoOutbound),
         };
         let worker = Worker::start(config, ports, ENGINE.clone(), self.network.clone())?;
-        let task = tokio::spawn(worker.clone().run(self.network.clone(), None));
+        let task = tokio::spawn(worker.clone().run(self.network.clone()));
         Ok(Process { worker, task })
     }
 

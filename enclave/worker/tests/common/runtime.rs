@@ -124,7 +124,7 @@ impl Network {
     pub fn assign(&self, worker: WorkerId) {
         let mut inner = self.lock();
         inner.next.insert(storage::assignment(&worker), CLUSTER.encode());
-        inner.change_cluster(|cluster| drop(cluster.workers.try_push(worker)));
+        inner.change_cluster(|cluster| cluster.workers.try_push(worker).unwrap());
     }
 
     pub fn deploy(&self, owner: Account, code: CodeHash, code_bytes: u32) -> ProgramId {

@@ -17,7 +17,7 @@
 //! | `/was-silent` | whether that write was kept |
 
 use phala_program::{Request, Response, Result, config, fetch, http, info, prelude::*};
-use std::{hint::black_box, io::Write};
+use std::hint::black_box;
 
 phala_program::export!(handle);
 

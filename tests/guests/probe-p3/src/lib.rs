@@ -35,8 +35,9 @@ impl wasip3::exports::http::handler::Guest for Probe {
                 ((monotonic_clock::now() - before) / 1_000_000).to_string()
             }
             "/wait-for-ever" => {
-                std::future::pending::<()>().await;
-                unreachable!()
+                // The end that would write is here, and nobody writes.
+                let (_writer, reader) = wit_future::new(|| Ok(None));
+                format!("{:?}", reader.await)
             }
             "/fetch" => fetch(query).await,
             _ => "no such deed".to_owned(),
@@ -91,7 +92,8 @@ fn head_then_trap() -> Response {
 async fn fetch(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (_trailers, end) = wit_future::new(|| Ok(None));
+    let (trailers, end) = wit_future::new(|| Ok(None));
+    drop(trailers);
     let (request, _sent) = Request::new(Fields::new(), None, end, None);
     request.set_scheme(Some(&if scheme == "http" { Scheme::Http } else { Scheme::Https })).unwrap();
     request.set_authority(Some(authority)).unwrap();

@@ -10,7 +10,7 @@ use wasi::{
     http::{
         outgoing_handler,
         types::{
-            ErrorCode, Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingRequest, OutgoingResponse,
+            ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingRequest, OutgoingResponse,
             RequestOptions, ResponseOutparam, Scheme,
         },
     },
@@ -83,7 +83,7 @@ fn deed(path: &str, query: &str, request: &IncomingRequest) -> String {
             monotonic_clock::subscribe_instant(u64::MAX).block();
             "it came".into()
         }
-        "/deadlock" => deadlock(request),
+        "/deadlock" => deadlock(),
         "/log" => {
             logging::log(logging::Level::Warn, "probe", query);
             println!("out {query}");
@@ -189,13 +189,13 @@ fn many_headers(out: ResponseOutparam, count: usize) {
             return whole(out, &format!("{n}: {error:?}"));
         }
     }
-    respond(out, fields);
+    let _ = OutgoingBody::finish(respond(out, fields), None);
 }
 
 fn large_header(out: ResponseOutparam, bytes: usize) {
     let fields = Fields::new();
     match fields.append("x-large", &vec![b'v'; bytes]) {
-        Ok(()) => drop(respond(out, fields)),
+        Ok(()) => drop(OutgoingBody::finish(respond(out, fields), None)),
         Err(error) => whole(out, &format!("{error:?}")),
     }
 }
@@ -348,14 +348,16 @@ fn timeouts() -> String {
     format!("{first:?} {between} {}", monotonic_clock::now())
 }
 
-/// Waits for trailers that come only after a body which it holds and does not read.
-fn deadlock(request: &IncomingRequest) -> String {
-    let body = request.consume().unwrap();
-    let stream = body.stream().unwrap();
-    std::mem::forget(stream);
-    let trailers = IncomingBody::finish(body);
-    trailers.subscribe().block();
-    "they came".into()
+/// Writes a request that it never sends, until nothing takes more of it.
+fn deadlock() -> String {
+    let request = OutgoingRequest::new(Fields::new());
+    let body = request.body().unwrap();
+    let stream = body.write().unwrap();
+    loop {
+        stream.subscribe().block();
+        let room = stream.check_write().unwrap();
+        stream.write(&vec![0; room as usize]).unwrap();
+    }
 }
 
 fn request_to(url: &str, method: Method) -> OutgoingRequest {

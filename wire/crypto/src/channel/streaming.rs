@@ -10,6 +10,7 @@
 use super::{
     ChannelError,
     framing::{self, FramingError, HEAD_BYTES_MAX, Head, Reader},
+    lengths::{REQUEST_HEADER_BYTES, RESPONSE_HEADER_BYTES, WholeLengths},
 };
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use http::{HeaderMap, request, response};
@@ -94,6 +95,8 @@ enum Body {
 /// Binary HTTP out of a stream of decrypted bytes.
 struct Parser<R> {
     source: R,
+    /// Where the source writes; whoever stops waiting for it leaves nothing half-read in `buffer`.
+    scratch: Box<[u8]>,
     /// Read from the source, not yet consumed.
     buffer: Vec<u8>,
     ended: bool,
@@ -103,15 +106,13 @@ struct Parser<R> {
 
 impl<R: AsyncRead + Unpin> Parser<R> {
     fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), ended: false, body: Body::Done, trailers: HeaderMap::new() }
+        Self { source, scratch: vec![0; READ_BYTES].into(), buffer: Vec::new(), ended: false, body: Body::Done, trailers: HeaderMap::new() }
     }
 
     async fn more(&mut self) -> Result<(), ChannelError> {
-        let start = self.buffer.len();
-        self.buffer.resize(start + READ_BYTES, 0);
-        let read = self.source.read(&mut self.buffer[start..]).await;
-        self.buffer.truncate(start + *read.as_ref().unwrap_or(&0));
-        self.ended |= read.map_err(unsealed)? == 0;
+        let read = self.source.read(&mut self.scratch).await.map_err(unsealed)?;
+        self.buffer.extend_from_slice(&self.scratch[..read]);
+        self.ended |= read == 0;
         Ok(())
     }
 
@@ -217,7 +218,7 @@ pub struct Incoming {
 
 impl Incoming {
     pub(super) async fn open(server: ohttp::Server, source: BoxRead) -> Result<Self, ChannelError> {
-        let stream = Box::pin(server.decapsulate_stream(source));
+        let stream = Box::pin(server.decapsulate_stream(WholeLengths::new(source, REQUEST_HEADER_BYTES)));
         let request = Sealed { stream, answer: |stream, sink: BoxWrite| Some(Box::pin(stream.response(sink).ok()?) as BoxWrite) };
         let mut parser = Parser::new(Box::pin(request) as Pin<Box<dyn Request>>);
         match parser.head().await? {
@@ -341,6 +342,7 @@ impl Outgoing {
     /// # Errors
     /// [`ChannelError::Sealed`] if the library refuses; it does not.
     pub fn response(&self, source: BoxRead) -> Result<IncomingResponse, ChannelError> {
+        let source = Box::pin(WholeLengths::new(source, RESPONSE_HEADER_BYTES));
         let inner = self.0.0.answer(source).ok_or(ChannelError::Sealed)?;
         Ok(IncomingResponse(Parser::new(inner)))
     }
