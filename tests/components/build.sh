@@ -75,7 +75,7 @@ js() {
     cp "$here"/js/* "$out/js/"
     if ! cmp -s "$here/js/package-lock.json" "$out/js/node_modules/installed"; then
         say "installing componentize-js (190 MB on disk)"
-        (cd "$out/js" && npm ci --loglevel=error --no-audit --no-fund --no-update-notifier >&2) ||
+        (cd "$out/js" && npm ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null) ||
             fail "npm did not install componentize-js" "it needs registry.npmjs.org; npm's messages stand above"
         cp "$here/js/package-lock.json" "$out/js/node_modules/installed"
     fi

@@ -9,4 +9,4 @@ mod programs;
 
 pub use network::{Network, binary, phala};
 pub use processes::{Process, listening, processes_under};
-pub use programs::{component, notes};
+pub use programs::{component, foreign, notes};

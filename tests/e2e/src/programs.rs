@@ -4,6 +4,7 @@ use crate::phala;
 use anyhow::{Context, Result, ensure};
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::OnceLock,
 };
 
@@ -31,8 +32,21 @@ pub fn notes() -> Result<PathBuf> {
     let dir = tempfile::Builder::new().prefix("phala-notes-").tempdir()?.keep();
     let project = dir.join("notes");
     let path = project.to_str().context("paths here are text")?;
-    let output = phala(&["new", path])?;
+    let output = phala(&["new", "notes", "--path", path])?;
     ensure!(output.status.success(), "phala new: {}", crate::network::describe(&output));
     let built = component(&project)?;
     Ok(BUILT.get_or_init(|| built).clone())
+}
+
+/// The folder of the components that `tests/components/build.sh` makes with the tools of other people.
+pub fn foreign() -> Result<PathBuf> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(path) = BUILT.get() {
+        return Ok(path.clone());
+    }
+    let own = std::env::current_exe()?;
+    let out = own.ancestors().nth(3).context("a test runs in target/PROFILE/deps")?.join("components");
+    let status = Command::new(root().join("tests/components/build.sh")).arg(&out).status()?;
+    ensure!(status.success(), "tests/components/build.sh {}: {status}", out.display());
+    Ok(BUILT.get_or_init(|| out).clone())
 }

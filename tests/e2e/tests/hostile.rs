@@ -1,7 +1,7 @@
 //! Whatever a stranger sends, and whatever a program does: the worker says what is wrong, and goes on.
 
 use anyhow::{Context, Result, ensure};
-use phala_e2e::{Network, Process, notes};
+use phala_e2e::{Network, Process, foreign, notes};
 use reqwest::{Client, Method, StatusCode};
 
 #[test]
@@ -56,3 +56,43 @@ fn malformed_requests_are_answered_clearly_and_hurt_nobody() -> Result<()> {
     ensure!(!network.ok(&["call", "notes", "/", "--fail"])?.is_empty());
     network.stop()
 }
+
+#[test]
+fn a_hostile_program_hurts_only_its_own_calls() -> Result<()> {
+    let hostile = foreign()?.join("hostile.wasm");
+    let network = Network::start(&[])?;
+    network.deploy(&hostile, "hostile", &["--timeout", "3s"])?;
+    let before = Process::find(network.dir(), "phala-worker")?.pid;
+    for (verb, path, cause) in DEEDS {
+        let output = network.run(&[verb, "hostile", path])?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(!output.status.success(), "{verb} {path} succeeded");
+        ensure!(said.contains(cause), "{verb} {path} ended with {said:?} instead of {cause}");
+        let after = network.ok(&["call", "hostile", "/", "--fail"])?;
+        ensure!(after.starts_with(b"still here"), "after {verb} {path}: {}", String::from_utf8_lossy(&after));
+    }
+    // Hosts that the deployment does not allow are not fetched from; a full state takes nothing more.
+    ensure!(network.ok(&["call", "hostile", "/fetch?3", "--fail"])?.starts_with(b"0"));
+    ensure!(network.ok(&["send", "hostile", "/fill?70", "--fail"])?.starts_with(b"6"));
+    ensure!(network.ok(&["call", "hostile", "/was-silent", "--fail"])?.starts_with(b"false"));
+    assert_eq!(Process::find(network.dir(), "phala-worker")?.pid, before, "the worker survived");
+    network.stop()
+}
+
+/// How the program is called, for which deed, and the code of what becomes of it.
+const DEEDS: [(&str, &str, &str); 14] = [
+    ("call", "/trap", "program-trapped"),
+    ("call", "/loop", "program-out-of-time"),
+    ("call", "/memory", "program-out-of-memory"),
+    ("call", "/recursion", "program-trapped"),
+    ("call", "/headers?100", "program-limit"),
+    ("call", "/body?65", "answer-too-large"),
+    ("call", "/drip", "program-out-of-time"),
+    ("call", "/cut", "program-trapped"),
+    ("send", "/trap", "program-trapped"),
+    ("send", "/loop", "program-out-of-fuel"),
+    ("send", "/memory", "program-out-of-memory"),
+    ("send", "/body?2", "answer-too-large"),
+    ("send", "/drip", "answer-too-large"),
+    ("send", "/silent", "program-trapped"),
+];
