@@ -19,7 +19,7 @@ use crate::{
 use bytes::Bytes;
 use futures::future::select;
 use phala_engine::{Attester, Engine, Outbound};
-use phala_follow::{Checkpoint, FollowError, Follower, Rpc};
+use phala_follow::{FollowError, Follower, Rpc};
 use phala_messages::{CodeHash, GenesisHash, ProgramId, registration::Endpoint};
 use phala_state::Disk;
 use std::{

@@ -8,7 +8,6 @@ use phala_enclave_worker::{
     worker::{HEAD_AGE_MS_MAX, POLL_MS_DEFAULT},
 };
 use phala_engine::{Engine, EngineConfig};
-use phala_follow::Checkpoint;
 use phala_messages::GenesisHash;
 use phala_platform::{Platform, simulated::Simulated, tsm::{CONFIGFS_REPORTS, Tsm}};
 use phala_state::MemoryDisk;

@@ -11,7 +11,7 @@ use phala_follow::{
     justification::JustificationError,
     proof::ProofError,
 };
-use phala_messages::{BlockHash, GenesisHash, storage};
+use phala_messages::{BlockHash, BlockRef, GenesisHash, storage};
 use phala_units::{BlockNumber, UnixMillis};
 use serde_json::{Value, json};
 
@@ -238,7 +238,7 @@ async fn heights_that_do_not_fit_together_are_refused_before_they_are_counted() 
         chain.grow(4);
         let at = |place: usize| BlockRef { number: BlockNumber(u32::MAX), ..chain.blocks[place].reference() };
         let votes = [(1, at(3)), (2, at(3)), (3, at(4))].map(|(seed, block)| Vote { seed, block });
-        let mut forged = justification(1, 0, at(3), &votes, vec![chain.blocks[4].header.clone()]);
+        let mut forged = justification(1, 0, chain.blocks[4].reference(), &votes, vec![chain.blocks[4].header.clone()]);
         if !cast {
             forged.round = 2;
         }
