@@ -6,7 +6,7 @@ BINARIES := phala phala-node phala-worker phala-simulated-tee
 CARGO ?= cargo
 
 .DEFAULT_GOAL := menu
-.PHONY: menu setup build demo test more check lint components bench fuzz docs clean
+.PHONY: menu setup build demo test check lint components bench fuzz docs clean
 
 menu: ## Print this menu
 	@echo "Phala in Rust: a cloud where nobody can read your data and every answer can be verified."; echo
@@ -24,19 +24,10 @@ build: setup ## Build everything; links to the binaries appear in bin/
 demo: build ## Train a classifier on private data, on a network of your own
 	bin/phala demo
 
-# The suites that have been seen green. `make more` runs the rest; a suite moves up when it is green.
-PROVEN := phala-evidence phala-platform phala-state pallet-registry pallet-programs phala-cli
+test: build components ## Build everything and run every test, those with real processes too
+	$(CARGO) test --workspace --locked --no-fail-fast
 
-test: build ## Build everything and run the suites that are green
-	$(CARGO) test --locked $(foreach p,$(PROVEN),-p $(p))
-	$(CARGO) test --locked -p phala-units -p phala-crypto
-	$(CARGO) test --locked -p phala-messages --lib
-
-more: build components ## Run every suite, those with real processes too; some are not green yet
-	$(CARGO) test --workspace --locked --no-fail-fast --exclude phala-e2e
-	$(CARGO) test --locked --no-fail-fast -p phala-e2e -- --test-threads=1
-
-components: setup
+components: setup ## Build the tests' components with the tools of other people
 	@tests/components/build.sh "$(CARGO_TARGET_DIR)/components"
 
 check: ## Formatting and lints, in two minutes when warm

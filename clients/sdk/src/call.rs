@@ -23,7 +23,7 @@ use futures::{AsyncWrite, TryStreamExt};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, request, response};
 use phala_crypto::channel::{self, ChannelError};
 use phala_messages::{
-    AnchorRecord, ClusterRecord, Hash, ProgramId, ProgramRecord, ProgramStatus, SignedReceipt, WorkerRecord,
+    AnchorRecord, ClusterRecord, Hash, ProgramId, ProgramRecord, ProgramStatus, SignedReceipt, Subject, WorkerRecord,
     limits::{ANSWER_BODY_BYTES_MAX, QUERY_BODY_BYTES_MAX},
     query::{AUTHORIZATION_FIELD, Authorization, ERROR_FIELD, authority},
     receipt::RECEIPT_FIELD,
@@ -262,14 +262,16 @@ impl Client {
             outgoing.request(&parts).await?;
             outgoing.piece(&body).await?;
             outgoing.finish().await?;
-            match self.post(&service, channel::CHUNKED_REQUEST_TYPE, sink.take()).await {
-                Ok(reply) => {
-                    let source = reply.bytes_stream().map_err(io::Error::other).into_async_read();
-                    let mut incoming = outgoing.response(Box::pin(source))?;
-                    let head = incoming.head().await?;
-                    return Streamed::begin(service, request, head, incoming).await;
-                }
-                Err(error) => service = self.after_restart(&service, error, deadline).await?,
+            let begun = async {
+                let reply = self.post(&service, channel::CHUNKED_REQUEST_TYPE, sink.take()).await?;
+                let source = reply.bytes_stream().map_err(io::Error::other).into_async_read();
+                let mut incoming = outgoing.response(Box::pin(source))?;
+                let head = incoming.head().await?;
+                Streamed::begin(service.clone(), request, head, incoming).await
+            };
+            match begun.await {
+                Ok(streamed) => return Ok(streamed),
+                Err(error) => service = self.when_it_is_back(&service, error, deadline).await?,
             }
         }
     }
@@ -286,14 +288,16 @@ impl Client {
             let (parts, body, request) = self.sign(&service, query)?;
             let sealed = Request::from_parts(parts, body);
             let (bytes, opener) = channel::seal_request(&service.worker.registration.transport.0, &sealed)?;
-            match self.post(&service, channel::REQUEST_TYPE, bytes).await {
-                Ok(reply) => {
-                    let bytes = self.whole(&service, reply).await?;
-                    let (response, trailers) = opener.open(&bytes)?;
-                    refuse_problem(response.status().as_u16(), response.headers(), response.body())?;
-                    return Ok((service, request, response, trailers));
-                }
-                Err(error) => service = self.after_restart(&service, error, deadline).await?,
+            let exchanged = async {
+                let reply = self.post(&service, channel::REQUEST_TYPE, bytes).await?;
+                let bytes = self.whole(&service, reply).await?;
+                let (response, trailers) = opener.open(&bytes)?;
+                refuse_problem(response.status().as_u16(), response.headers(), response.body())?;
+                Ok((response, trailers))
+            };
+            match exchanged.await {
+                Ok((response, trailers)) => return Ok((service, request, response, trailers)),
+                Err(error) => service = self.when_it_is_back(&service, error, deadline).await?,
             }
         }
     }
@@ -390,19 +394,20 @@ impl Client {
         Ok(bytes)
     }
 
-    /// If `error` says that the worker's process is another one than the chain named, waits until the chain names
-    /// the new one. Any other error stays what it is.
-    async fn after_restart(&self, old: &Service, error: CallError, deadline: Instant) -> Result<Service, CallError> {
+    /// What passes by itself is waited for: a worker whose process is another one than the chain named until the
+    /// chain names the new one, and a program that its worker is still preparing. Any other error stays what it is.
+    async fn when_it_is_back(&self, old: &Service, error: CallError, deadline: Instant) -> Result<Service, CallError> {
         let CallError::Refused(problem) = &error else { return Err(error) };
-        if problem.title != "not-sealed-to-this-process" {
+        let preparing = problem.title == "preparing";
+        if !preparing && problem.title != "not-sealed-to-this-process" {
             return Err(error);
         }
         while Instant::now() < deadline {
+            tokio::time::sleep(POLL).await;
             let service = self.service(&old.program).await?;
-            if service.worker.registration.instance != old.worker.registration.instance {
+            if preparing || service.worker.registration.instance != old.worker.registration.instance {
                 return Ok(service);
             }
-            tokio::time::sleep(POLL).await;
         }
         Err(error)
     }
@@ -433,6 +438,9 @@ impl Client {
         }
         if receipt.code != service.record.code {
             return other("code");
+        }
+        if receipt.subject != Subject::Query {
+            return other("kind of call");
         }
         if receipt.request != request {
             return other("request");

@@ -176,6 +176,7 @@ pub struct Deployed {
 /// Where a program stands on a worker, as the worker tells it.
 #[derive(Deserialize)]
 struct Standing {
+    serving: bool,
     problem: Option<String>,
     detail: Option<String>,
 }
@@ -312,7 +313,12 @@ impl Client {
         loop {
             self.advance().await?;
             match self.program(&program).await? {
-                Some(record) if record.status == ProgramStatus::Live => return Ok(()),
+                Some(record) if record.status == ProgramStatus::Live => {
+                    // The workers learn it from the chain a moment later than this client may.
+                    if self.standings(program, endpoints).await.iter().all(|standing| standing.serving) {
+                        return Ok(());
+                    }
+                }
                 Some(_) => {}
                 None => return Err(DeployError::Lost),
             }
@@ -330,15 +336,23 @@ impl Client {
 
     /// Asks the worker how the program is; an error only when it can never run.
     async fn refuse_unrunnable(&self, program: ProgramId, endpoints: &[String]) -> Result<(), DeployError> {
-        for endpoint in endpoints {
-            let url = format!("{endpoint}/v1/programs/{program}");
-            let Ok(response) = self.http.get(url).timeout(Duration::from_secs(5)).send().await else { continue };
-            let Ok(standing) = response.json::<Standing>().await else { continue };
+        for standing in self.standings(program, endpoints).await {
             if standing.problem.as_deref() == Some("unrunnable") {
                 return Err(DeployError::Unrunnable(standing.detail.unwrap_or_else(|| "it does not say why".into())));
             }
         }
         Ok(())
+    }
+
+    /// How the program is at each worker that says so.
+    async fn standings(&self, program: ProgramId, endpoints: &[String]) -> Vec<Standing> {
+        let mut standings = Vec::new();
+        for endpoint in endpoints {
+            let url = format!("{endpoint}/v1/programs/{program}");
+            let Ok(response) = self.http.get(url).timeout(Duration::from_secs(5)).send().await else { continue };
+            standings.extend(response.json::<Standing>().await);
+        }
+        standings
     }
 
     /// Replaces a program's settings by a sealed command of its owner's.

@@ -33,6 +33,11 @@ impl Meter {
         self.limit.map_or(u64::MAX, |limit| limit.saturating_add(YIELD_FUEL))
     }
 
+    /// That everything is used.
+    pub(crate) fn exhausted(&self) -> CallError {
+        CallError::OutOfFuel(self.limit.unwrap_or(u64::MAX))
+    }
+
     /// Counts one host call that moved `bytes`.
     ///
     /// # Errors

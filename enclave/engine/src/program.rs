@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, Trap, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::{
-    WasiHttpView,
+    FieldMapError, WasiHttpView,
     handler::{Prepared, Proxy, ProxyPre},
     p2::bindings::{Proxy as P2Proxy, ProxyPre as P2Pre, http::types as p2_types},
     p3::bindings::{ServicePre as P3Pre, http::types as p3_types},
@@ -304,9 +304,12 @@ fn explain(error: &wasmtime::Error, host: &Host) -> CallError {
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return if exit.0 == 0 { CallError::NoResponse } else { CallError::Trap(format!("it exited with code {}", exit.0)) };
     }
+    if let Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig) = error.downcast_ref() {
+        return CallError::HeadTooLarge;
+    }
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::OutOfFuel) {
-        return CallError::OutOfFuel(host.meter.tank());
+        return host.meter.exhausted();
     }
     // Most languages crash when they get no memory; name the cause, not the crash.
     if host.limits.refused_memory() {

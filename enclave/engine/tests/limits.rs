@@ -135,8 +135,7 @@ async fn an_answers_head_fits_exactly_and_not_one_header_more() {
     assert_eq!(many, Err(CallError::HeadTooLarge));
     assert!(finish(&PROGRAM, query(get("/large-header?65525"))).await.is_ok());
     assert_eq!(ask(&PROGRAM, "/large-header?65526").await, Err(CallError::HeadTooLarge));
-    let huge = ask(&PROGRAM, "/many-headers?1000000").await.unwrap();
-    assert!(huge.contains("HeaderError"), "the program is told long before: {huge}");
+    assert_eq!(ask(&PROGRAM, "/many-headers?1000000").await, Err(CallError::HeadTooLarge), "long before its end");
 }
 
 #[tokio::test]

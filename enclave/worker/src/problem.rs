@@ -64,7 +64,7 @@ problems! {
     Malformed(&'static str): BAD_REQUEST, "malformed-request", "encode the request as RFC 9292 says, as a request";
     /// More bytes than a query may have.
     #[error("the request is larger than its limit: {0}")]
-    TooLarge(&'static str): PAYLOAD_TOO_LARGE, "request-too-large", "see the limits in docs/reference/limits.md; send less";
+    TooLarge(&'static str): PAYLOAD_TOO_LARGE, "request-too-large", "see the limits in docs/reference/program-world.md; send less";
     /// Neither kind of OHTTP.
     #[error("the content type is neither message/ohttp-req nor message/ohttp-chunked-req")]
     ContentType: UNSUPPORTED_MEDIA_TYPE, "content-type", "send an Oblivious HTTP request (RFC 9458)";
@@ -136,7 +136,7 @@ problems! {
     AnswerTooLarge(u64): BAD_GATEWAY, "answer-too-large", "answer in several pieces";
     /// A limit of the engine that has no name of its own here.
     #[error("the program went beyond a limit: {0}")]
-    Limit(String): INSUFFICIENT_STORAGE, "program-limit", "see the limits in docs/reference/limits.md";
+    Limit(String): INSUFFICIENT_STORAGE, "program-limit", "see the limits in docs/reference/program-world.md";
 
     // Commands.
     /// Sealed to another key, program, caller or network.
@@ -144,7 +144,7 @@ problems! {
     CommandSealed: BAD_REQUEST, "command-not-sealed-to-this-program", "read the program's key again from the chain; the account that seals must be the one that sends";
     /// Not a settings object.
     #[error("the settings are not accepted: {0}")]
-    Settings(String): BAD_REQUEST, "settings-invalid", "send one JSON object of strings; see docs/reference/limits.md";
+    Settings(String): BAD_REQUEST, "settings-invalid", "send one JSON object of strings; see docs/reference/program-world.md";
 
     // Plain HTTP.
     /// No such thing here.

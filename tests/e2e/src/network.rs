@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 use tempfile::TempDir;
 
@@ -34,13 +35,17 @@ pub struct Network {
     stopped: bool,
     /// Processes that a test started in place of those of `phala up`.
     adopted: Vec<Child>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Network {
     /// Starts a network with further `arguments` of `phala up`.
     pub fn start(arguments: &[&str]) -> Result<Self> {
+        // One network at a time: a block every two seconds wants the whole machine.
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::Builder::new().prefix("phala-e2e-").tempdir()?;
-        let mut network = Self { dir, up: Value::Null, stopped: false, adopted: Vec::new() };
+        let mut network = Self { dir, up: Value::Null, stopped: false, adopted: Vec::new(), _turn: turn };
         network.up = network.json(&[&["up", "--detach"], arguments].concat())?;
         Ok(network)
     }
