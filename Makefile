@@ -39,7 +39,7 @@ lint: check
 bench: setup ## Print the performance table, peers beside us (release build)
 	$(CARGO) run --release --locked -p phala-benches --bin phala-bench
 
-fuzz: setup ## Fuzz the evidence verifier against its oracle for a minute (nightly compiler)
+fuzz: setup ## Fuzz what strangers send: evidence, receipts, messages; a minute each
 	tests/fuzz/run.sh 60
 
 docs: ## Build the API documentation

@@ -50,16 +50,21 @@ impl<T: Config> Pallet<T> {
 
     /// Judges a registration for a pool or a block.
     pub(crate) fn authorize_register(source: TransactionSource, submission: &Submission) -> TransactionValidityWithRefund {
-        let judgement = Self::judge(submission).map_err(|refusal| match refusal {
-            Refusal::BlockFull => InvalidTransaction::ExhaustsResources,
-            refusal => InvalidTransaction::Custom(refusal.code()),
-        })?;
-        Self::hand_over(source, submission, || Verdict::Evidence(judgement));
         let cited = submission.block.number;
+        // Of two registrations of one worker a pool keeps the one over the later block.
+        let priority = (TransactionPriority::MAX / 2).saturating_add(cited.0.into());
+        let judgement = match Self::judge(submission) {
+            Ok(judgement) => judgement,
+            Err(refusal) if Self::may_wait(source, refusal) => {
+                return Self::after_root_crl(priority, submission.registration.worker);
+            }
+            Err(Refusal::BlockFull) => return Err(InvalidTransaction::ExhaustsResources.into()),
+            Err(refusal) => return Err(InvalidTransaction::Custom(refusal.code()).into()),
+        };
+        Self::hand_over(source, submission, || Verdict::Evidence(judgement));
         let age = Self::block().since(cited);
         let validity = ValidTransaction::with_tag_prefix("phala/register")
-            // Of two registrations of one worker a pool keeps the one over the later block.
-            .priority((TransactionPriority::MAX / 2).saturating_add(cited.0.into()))
+            .priority(priority)
             .and_provides(submission.registration.worker)
             .longevity(REGISTRATION_BLOCK_AGE_MAX.saturating_sub(age).max(1).into())
             .propagate(true)

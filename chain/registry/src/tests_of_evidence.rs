@@ -107,6 +107,39 @@ fn a_pool_keeps_one_registration_of_a_worker_the_one_over_the_later_block() {
     });
 }
 
+/// Before the root's revocation list is there, a pool puts in order what it cannot judge: list, collateral,
+/// registration. A block judges all of it, and takes nothing on trust.
+#[test]
+fn a_young_network_takes_collateral_and_registration_in_one_block() {
+    run(|| {
+        EvidenceRoot::<Test>::put(TrustedRoot::insecure_development());
+        Registry::allow_measurement(RuntimeOrigin::root(), measurement()).unwrap();
+        let mut pieces = Pki::development().collateral(window()).into_iter();
+        let list = store(pieces.next().unwrap());
+        let rest: Vec<_> = pieces.map(store).collect();
+        let registration = register(good(1, 1, HEIGHT - 1));
+
+        let first = validate(list.clone()).unwrap();
+        assert!(first.requires.is_empty());
+        let mut least = first.priority;
+        for call in rest.iter().chain([&registration]) {
+            let kept = validate(call.clone()).unwrap();
+            assert_eq!(kept.requires, first.provides);
+            assert!(kept.priority <= least && kept.longevity <= 8);
+            least = kept.priority;
+            assert_eq!(apply(call.clone()).unwrap_err(), refused(Refusal::Evidence(Rejection::RootCrlMissing.code())));
+        }
+        assert!(least < first.priority);
+        for call in [list].into_iter().chain(rest).chain([registration]) {
+            assert_ok!(apply(call).unwrap());
+        }
+        assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32])));
+        // From now on a pool judges by itself.
+        let unjudged = register(without_evidence(2, 2, HEIGHT - 1));
+        assert!(validate(unjudged).is_err());
+    });
+}
+
 #[test]
 fn an_admission_ends_with_the_collateral_behind_it() {
     run(|| {
@@ -281,7 +314,8 @@ fn a_new_root_forgets_what_the_old_one_vouched_for() {
         let certificate = DEVELOPMENT_ROOT_DER.to_vec().try_into().unwrap();
         assert_ok!(Registry::set_root(RuntimeOrigin::root(), Root::Development, certificate));
         assert_eq!((Collateral::<Test>::count(), Collateral::<Test>::iter().count()), (0, 0));
-        assert_refused(&good(1, 1, HEIGHT - 1), Refusal::Evidence(Rejection::RootCrlMissing.code()));
+        let missing = Refusal::Evidence(Rejection::RootCrlMissing.code());
+        assert_eq!(apply(register(good(1, 1, HEIGHT - 1))).unwrap_err(), refused(missing));
     });
 }
 

@@ -395,17 +395,18 @@ impl Client {
     }
 
     /// What passes by itself is waited for: a worker whose process is another one than the chain named until the
-    /// chain names the new one, and a program that its worker is still preparing. Any other error stays what it is.
+    /// chain names the new one; a process that the chain has not admitted yet, or has without its knowing; and a
+    /// program that its worker is still preparing. Any other error stays what it is.
     async fn when_it_is_back(&self, old: &Service, error: CallError, deadline: Instant) -> Result<Service, CallError> {
         let CallError::Refused(problem) = &error else { return Err(error) };
-        let preparing = problem.title == "preparing";
-        if !preparing && problem.title != "not-sealed-to-this-process" {
+        let same = ["preparing", "worker-unregistered"].contains(&problem.title.as_str());
+        if !same && problem.title != "not-sealed-to-this-process" {
             return Err(error);
         }
         while Instant::now() < deadline {
             tokio::time::sleep(POLL).await;
             let service = self.service(&old.program).await?;
-            if preparing || service.worker.registration.instance != old.worker.registration.instance {
+            if same || service.worker.registration.instance != old.worker.registration.instance {
                 return Ok(service);
             }
         }

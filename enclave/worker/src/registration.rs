@@ -129,9 +129,7 @@ impl Registrar {
 
     /// False when collateral must be in a block first.
     async fn register(&mut self, block: BlockRef) -> Result<bool, RegisterError> {
-        if !self.mirror().await? {
-            return Ok(false);
-        }
+        let mirrored = self.mirror().await?;
         let identity = self.worker.identity.clone();
         let registration = Registration {
             worker: identity.worker,
@@ -149,14 +147,14 @@ impl Registrar {
         let submission = Box::new(Submission { registration, block, quote, signature });
         match self.worker.submitter.submit(&Call::Registry(Registry::Register { submission })).await {
             Ok(()) | Err(SubmitError::Known | SubmitError::Had) => Ok(true),
+            Err(SubmitError::Refused(_)) if !mirrored => Ok(false),
             Err(error) => Err(RegisterError::Submit(error)),
         }
     }
 
     /// Brings collateral that the chain lacks, or has older. True when the chain has all of it.
     ///
-    /// A node bans for a while what it has refused once, so nothing is sent before what it rests on is in a block:
-    /// every other piece, and the registration, rest on the root's revocation list.
+    /// The root's revocation list goes first: everything rests on it, and a node keeps what rests on it until it comes.
     async fn mirror(&mut self) -> Result<bool, RegisterError> {
         let machine = self.worker.ports.machine.clone();
         let pieces = crate::worker::blocking(move || machine.collateral()).await?;
@@ -167,7 +165,6 @@ impl Registrar {
                 continue;
             }
             let kind = kind(&piece);
-            let root = matches!(piece, Collateral::RootCrl { .. });
             match self.worker.submitter.submit(&Call::Registry(Registry::StoreCollateral { collateral: Box::new(piece) })).await {
                 Ok(()) => tracing::info!(kind, "collateral sent"),
                 Err(SubmitError::Known) => {}
@@ -178,9 +175,6 @@ impl Registrar {
                 Err(error) => tracing::warn!(kind, %error, "collateral not taken"),
             }
             complete = false;
-            if root {
-                break;
-            }
         }
         Ok(complete)
     }

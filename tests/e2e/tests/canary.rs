@@ -22,7 +22,7 @@ fn secrets_appear_nowhere_on_chain_disk_logs_memory_of_hosts_or_wire() -> Result
     reach_worker_through(&mut network, &proxy)?;
     network.deploy(&notes()?, "notes", &["--set", &format!("greeting={SETTING}")])?;
     network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", COMMAND])?;
-    let notes = network.ok(&["call", "notes", "/notes"])?;
+    let notes = network.ok(&["call", "notes", "/notes", "--as", "//Alice"])?;
     ensure!(contains(&notes, COMMAND.as_bytes()), "the caller reads what it wrote");
     let asked = network.ok(&["call", "notes", &format!("/{QUERY}"), "-H", &format!("x-canary: {HEADER}")])?;
     ensure!(!asked.is_empty());

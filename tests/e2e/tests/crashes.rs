@@ -70,7 +70,7 @@ fn a_node_killed_and_started_again_is_followed_further() -> Result<()> {
     let mut node = Process::find(network.dir(), "phala-node")?;
     network.replace(&mut node, |_| ())?;
     let sent = network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", "after the node died"])?;
-    let body = network.ok(&["call", "notes", "/notes"])?;
+    let body = network.ok(&["call", "notes", "/notes", "--as", "//Alice"])?;
     assert_eq!(sent["status"], 201);
     ensure!(String::from_utf8_lossy(&body).contains("after the node died"));
     network.stop()

@@ -114,7 +114,7 @@ fn a_network_keeps_its_state_over_a_restart() -> Result<()> {
     network.ok(&["down"])?;
     ensure!(processes_under(network.dir()).is_empty());
     network.json(&["up", "--detach"])?;
-    let body = network.ok(&["call", "notes", "/notes"])?;
+    let body = network.ok(&["call", "notes", "/notes", "--as", "//Alice"])?;
     ensure!(String::from_utf8_lossy(&body).contains("remember"), "{}", String::from_utf8_lossy(&body));
     network.stop()
 }

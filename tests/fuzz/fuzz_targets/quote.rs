@@ -3,22 +3,32 @@
 
 #[path = "../../../wire/evidence/tests/common/mod.rs"]
 mod common;
+mod seeds;
 
-use common::Case;
+use common::{Case, Store};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
-static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+static CASES: LazyLock<Vec<(Case, Store)>> = LazyLock::new(|| {
     let mut cases: Vec<Case> = Case::all_intel().into_iter().map(|(_, case)| case).collect();
     cases.push(Case::simulated());
-    cases
+    let stored = |case: Case| (case.store().expect("the samples' collateral is good"), case);
+    cases.into_iter().map(stored).map(|(store, case)| (case, store)).collect()
 });
 
-fuzz_target!(|input: &[u8]| {
-    let Some((choice, quote)) = input.split_first() else { return };
-    let case = &CASES[usize::from(*choice) % CASES.len()];
-    let case = Case { quote: quote.to_vec(), ..case.clone() };
-    if let Err(difference) = common::agree(&case) {
-        panic!("{difference}");
+fuzz_target!(
+    init: seeds::write(|| {
+        let seed = |(choice, (case, _)): (usize, &(Case, Store))| {
+            (format!("sample-{choice}"), [&[choice as u8][..], &case.quote].concat())
+        };
+        CASES.iter().enumerate().map(seed).collect()
+    }),
+    |input: &[u8]| {
+        let Some((choice, quote)) = input.split_first() else { return };
+        let (case, store) = &CASES[usize::from(*choice) % CASES.len()];
+        let case = Case { quote: quote.to_vec(), ..case.clone() };
+        if let Err(difference) = common::agree_with(&case, store) {
+            panic!("{difference}");
+        }
     }
-});
+);

@@ -325,22 +325,33 @@ impl Running {
         let infos = self.await_infos(&network.workers).await?;
         let mut assigning = Vec::new();
         for (n, info) in infos.iter().enumerate() {
-            self.await_registration_in_pool(&client, info).await?;
-            let cluster = ClusterId(n as u32);
+            self.await_registration_sent(&client, info).await?;
             if client.assignment(&info.worker).await?.is_none() {
-                assigning.push(client.submit(&owner, &phala_sdk::assign_worker_call(cluster, info.worker)).await?);
+                // A block takes registrations first, so both may share one.
+                let call = phala_sdk::assign_worker_call(ClusterId(n as u32), info.worker);
+                assigning.push((client.submit(&owner, &call).await?, call));
             }
         }
         report.step("waiting for the clusters to be finalised");
-        for pending in founding.iter().chain(&assigning) {
+        for pending in &founding {
             client.finalised(pending).await?;
         }
         let mut clusters = Vec::new();
         for info in &infos {
             let registered = |record: &phala_messages::WorkerRecord| record.registration.instance == info.instance;
             client.await_worker(info.worker, ADMISSION_TIMEOUT, registered).await?;
+        }
+        for (pending, call) in &assigning {
+            match client.finalised(pending).await {
+                // The registration came a block later.
+                Err(phala_sdk::SubmitError::Failed { .. }) => drop(client.submit_and_wait(&owner, call).await?),
+                outcome => drop(outcome?),
+            }
+        }
+        for info in &infos {
             clusters.extend(client.assignment(&info.worker).await?);
         }
+        self.await_health(&network.workers).await?;
         Ok(clusters)
     }
 
@@ -355,11 +366,27 @@ impl Running {
         Ok(infos)
     }
 
-    /// Until the node's best block has the worker's registration. A hint for when to go on, not a proof.
-    async fn await_registration_in_pool(&mut self, client: &Client, info: &Info) -> Outcome {
+    /// Until the workers themselves have heard that they may serve.
+    async fn await_health(&mut self, urls: &[String]) -> Outcome {
+        let http = local_http();
+        for url in urls {
+            let ask = async || http.get(format!("{url}/health")).send().await.ok()?.error_for_status().ok().map(drop);
+            self.until("serving", ADMISSION_TIMEOUT, ask).await?;
+        }
+        Ok(())
+    }
+
+    /// Until the node's pool or best block has the worker's registration. A hint for when to go on, not a proof.
+    async fn await_registration_sent(&mut self, client: &Client, info: &Info) -> Outcome {
         use codec::Decode;
         let key = format!("0x{}", hex::encode(storage::worker(&info.worker)));
+        let (worker, instance) = (hex::encode(info.worker.0), hex::encode(info.instance.0));
         let ask = async || {
+            let pool = client.ask("author_pendingExtrinsics", json!([])).await.ok()?;
+            let registers = |hex: &Value| hex.as_str().is_some_and(|hex| hex.contains(&worker) && hex.contains(&instance));
+            if pool.as_array()?.iter().any(registers) {
+                return Some(());
+            }
             let value = client.ask("state_getStorage", json!([key])).await.ok()?;
             let bytes = hex::decode(value.as_str()?.strip_prefix("0x")?).ok()?;
             let record = phala_messages::WorkerRecord::decode(&mut bytes.as_slice()).ok()?;

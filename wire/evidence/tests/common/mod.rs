@@ -202,7 +202,15 @@ pub const STRICTER: &[(Rejection, &str)] = &[
 /// Whether both verdicts agree as they must: what we accept, dcap-qvl accepts with the same status; what we refuse, it refuses, unless the rule is
 /// one of [`STRICTER`].
 pub fn agree(case: &Case) -> Result<Result<TcbStatus, Rejection>, String> {
-    let ours = case.verify().map(|report| report.tcb);
+    compare(case, case.verify().map(|report| report.tcb))
+}
+
+/// The same, with pieces stored before.
+pub fn agree_with(case: &Case, store: &Store) -> Result<Result<TcbStatus, Rejection>, String> {
+    compare(case, case.verify_with(store).map(|report| report.tcb))
+}
+
+fn compare(case: &Case, ours: Result<TcbStatus, Rejection>) -> Result<Result<TcbStatus, Rejection>, String> {
     let theirs = case.oracle();
     match (&ours, &theirs) {
         (Ok(ours), Ok(theirs)) if ours == theirs => {}
