@@ -36,8 +36,11 @@ check: ## Formatting and lints, in two minutes when warm
 
 lint: check
 
-bench: setup ## Print the performance table, peers beside us (release build)
-	$(CARGO) run --release --locked -p phala-benches --bin phala-bench
+bench: build ## Print the performance table, peers beside us (release build of what is measured)
+	$(CARGO) build --release --locked -p phala-benches -p phala-worker
+	@mkdir -p "$(CARGO_TARGET_DIR)/bench" && cd "$(CARGO_TARGET_DIR)/bench" && \
+		ln -f ../debug/phala ../debug/phala-node ../debug/phala-simulated-tee ../release/phala-worker .
+	"$(CARGO_TARGET_DIR)/release/phala-bench" --bin "$(CARGO_TARGET_DIR)/bench"
 
 fuzz: setup ## Fuzz what strangers send: evidence, receipts, messages; a minute each
 	tests/fuzz/run.sh 60
