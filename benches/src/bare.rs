@@ -8,8 +8,9 @@ use hyper_util::rt::TokioIo;
 use std::{path::Path, sync::Arc};
 use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store, bail, ensure,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store, bail,
     component::{Component, Linker, ResourceTable},
+    ensure,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
@@ -98,7 +99,12 @@ impl Bare {
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let state = State { table: ResourceTable::new(), wasi: WasiCtx::builder().build(), http: WasiHttpCtx::new(), hooks: NoFetching };
+        let state = State {
+            table: ResourceTable::new(),
+            wasi: WasiCtx::builder().build(),
+            http: WasiHttpCtx::new(),
+            hooks: NoFetching,
+        };
         let mut store = Store::new(self.pre.engine(), state);
         let (sender, receiver) = oneshot::channel();
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;

@@ -74,7 +74,12 @@ struct Shared {
 }
 
 /// Sends every request once, over so many connections.
-pub async fn run(address: SocketAddr, requests: Vec<Prepared>, connections: usize, pace: Pace) -> anyhow::Result<Outcome> {
+pub async fn run(
+    address: SocketAddr,
+    requests: Vec<Prepared>,
+    connections: usize,
+    pace: Pace,
+) -> anyhow::Result<Outcome> {
     let total = requests.len();
     let shared = Arc::new(Shared { requests, next: AtomicUsize::new(0), pace, start: Barrier::new(connections + 1) });
     let mut tasks = Vec::with_capacity(connections);
@@ -112,7 +117,11 @@ async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>
 
 type Answered = (usize, Duration, Bytes);
 
-async fn work(shared: Arc<Shared>, mut connection: SendRequest<Full<Bytes>>, address: SocketAddr) -> anyhow::Result<Vec<Answered>> {
+async fn work(
+    shared: Arc<Shared>,
+    mut connection: SendRequest<Full<Bytes>>,
+    address: SocketAddr,
+) -> anyhow::Result<Vec<Answered>> {
     let mut answered = Vec::new();
     shared.start.wait().await;
     let began = Instant::now();

@@ -113,6 +113,10 @@ fn main() -> anyhow::Result<()> {
     if wanted(Group::Query) {
         table.add("encrypted query", rows::query::measure(&runtime, &component, arguments.bin.as_deref(), effort));
     }
-    if arguments.json { table.print_json() } else { table.print() }
+    if arguments.json {
+        table.print_json()
+    } else {
+        table.print()
+    }
     Ok(())
 }

@@ -23,7 +23,11 @@ impl Network {
             None => std::env::current_exe()?.parent().context("this program lies nowhere")?.to_owned(),
         };
         for name in ["phala", "phala-node", "phala-worker", "phala-simulated-tee"] {
-            ensure!(bin.join(name).is_file(), "{name} is not in {}: `make build` makes it, --bin names another folder", bin.display());
+            ensure!(
+                bin.join(name).is_file(),
+                "{name} is not in {}: `make build` makes it, --bin names another folder",
+                bin.display()
+            );
         }
         let network = Self { phala: bin.join("phala"), bin, dir: tempfile::tempdir()? };
         network.phala(&["up", "--detach"])?;

@@ -4,8 +4,8 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, Response};
 use phala_engine::{
-    Answer, Attester, Body, Call, Context, Engine, EngineConfig, LogLevel, LogSink, Mode, Nans, Outbound, OutboundError,
-    Program, ProgramKeys, Snapshot, whole_body,
+    Answer, Attester, Body, Call, Context, Engine, EngineConfig, LogLevel, LogSink, Mode, Nans, Outbound,
+    OutboundError, Program, ProgramKeys, Snapshot, whole_body,
 };
 use phala_messages::{
     ProgramId,

@@ -193,7 +193,10 @@ impl Table {
     /// Prints it for programs.
     pub fn print_json(&self) {
         let groups: Vec<_> = self.groups.iter().map(|(name, measured)| self.group_json(name, measured)).collect();
-        println!("{}", serde_json::json!({ "quick": self.quick, "circumstances": self.circumstances(), "groups": groups }));
+        println!(
+            "{}",
+            serde_json::json!({ "quick": self.quick, "circumstances": self.circumstances(), "groups": groups })
+        );
     }
 
     fn group_json(&self, name: &str, measured: &Measured) -> serde_json::Value {

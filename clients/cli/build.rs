@@ -2,9 +2,9 @@
 //! makes whole projects anywhere.
 
 use std::{
-    env, fs,
+    env,
     fmt::Write as _,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 

@@ -14,7 +14,8 @@ use std::{
 /// A file longer than this needs a reason; none has one so far.
 const LINES_MAX: usize = 800;
 /// Words that stand for work not done. Split, so that this file does not find itself.
-const UNDONE: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("unimplemented", "!("), concat!("todo", "!(")];
+const UNDONE: [&str; 4] =
+    [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("unimplemented", "!("), concat!("todo", "!(")];
 
 fn main() -> Result<()> {
     let root = root();
@@ -71,7 +72,9 @@ fn walls(root: &Path) -> Result<Vec<String>> {
         for dependency in dependencies.keys() {
             let Some((theirs, _)) = crates.get(dependency) else { continue };
             if !allowed(ring).contains(&theirs.as_str()) {
-                complaints.push(format!("{name} ({ring}/) depends on {dependency} ({theirs}/): dependencies point down only"));
+                complaints.push(format!(
+                    "{name} ({ring}/) depends on {dependency} ({theirs}/): dependencies point down only"
+                ));
             }
             let both_pallets = name.starts_with("pallet-") && dependency.starts_with("pallet-");
             if both_pallets && theirs == "chain" {
@@ -111,7 +114,8 @@ fn manners(root: &Path) -> Result<Vec<String>> {
         }
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         if text.lines().count() > LINES_MAX {
-            complaints.push(format!("{shown} has {} lines; a noun in it wants a file of its own", text.lines().count()));
+            complaints
+                .push(format!("{shown} has {} lines; a noun in it wants a file of its own", text.lines().count()));
         }
         for word in UNDONE {
             if text.contains(word) {

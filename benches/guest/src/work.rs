@@ -36,7 +36,8 @@ fn sieve(seed: u64) -> u64 {
 /// Multiplies two matrices of 128 × 128 doubles: floating point and strided loads.
 fn matrix(seed: u64) -> u64 {
     const SIDE: usize = 128;
-    let fill = |offset: u64| (0..SIDE * SIDE).map(|n| ((n as u64 * 7 + offset) % 100) as f64 / 100.0).collect::<Vec<_>>();
+    let fill =
+        |offset: u64| (0..SIDE * SIDE).map(|n| ((n as u64 * 7 + offset) % 100) as f64 / 100.0).collect::<Vec<_>>();
     let (a, b) = (fill(seed % 10), fill(3));
     let mut c = vec![0.0; SIDE * SIDE];
     for row in 0..SIDE {

@@ -7,7 +7,9 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use dcap_qvl::{QuoteCollateralV3, verify::rustcrypto};
-use phala_evidence::{CollateralKey, CollateralStore, INTEL_ROOT_DER, StoredCollateral, TrustedRoot, verify, verify_collateral};
+use phala_evidence::{
+    CollateralKey, CollateralStore, INTEL_ROOT_DER, StoredCollateral, TrustedRoot, verify, verify_collateral,
+};
 use phala_messages::{
     Root,
     collateral::{Collateral, CollateralBytes},
@@ -54,7 +56,8 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
         peer.time(|| rustcrypto::verify(black_box(&quote), &theirs, NOW_SECONDS)).map(drop)?;
     }
     let peer = ("dcap-qvl", Figure::from(peer.median()));
-    let note = "as the chain does it: collateral was verified once, when it was stored; dcap-qvl verifies it with every quote";
+    let note =
+        "as the chain does it: collateral was verified once, when it was stored; dcap-qvl verifies it with every quote";
     Ok(vec![
         Row::beside("TDX quote, collateral stored", quote_alone.median(), peer, Goal::RatioAtMost(1.0)).note(note),
         Row::beside("TDX quote and all its collateral", everything.median(), peer, Goal::RatioAtMost(1.0)),
@@ -67,11 +70,15 @@ fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
 
 /// The collateral as it is mirrored on chain: the root's revocation list first.
 fn pieces(theirs: &QuoteCollateralV3) -> anyhow::Result<Vec<Collateral>> {
-    let bytes = |bytes: &[u8]| CollateralBytes::try_from(bytes.to_vec()).map_err(|_| anyhow!("collateral is too large"));
+    let bytes =
+        |bytes: &[u8]| CollateralBytes::try_from(bytes.to_vec()).map_err(|_| anyhow!("collateral is too large"));
     let signature = |bytes: &[u8]| <[u8; 64]>::try_from(bytes).context("a signature has 64 bytes");
     Ok(vec![
         Collateral::RootCrl { crl: bytes(&theirs.root_ca_crl)? },
-        Collateral::PckCrl { crl: bytes(&theirs.pck_crl)?, issuer_chain: bytes(theirs.pck_crl_issuer_chain.as_bytes())? },
+        Collateral::PckCrl {
+            crl: bytes(&theirs.pck_crl)?,
+            issuer_chain: bytes(theirs.pck_crl_issuer_chain.as_bytes())?,
+        },
         Collateral::TcbInfo {
             json: bytes(theirs.tcb_info.as_bytes())?,
             signature: signature(&theirs.tcb_info_signature)?,
@@ -89,7 +96,8 @@ fn pieces(theirs: &QuoteCollateralV3) -> anyhow::Result<Vec<Collateral>> {
 fn store(pieces: &[Collateral], root: &TrustedRoot, now: UnixMillis) -> anyhow::Result<Store> {
     let mut store = Store::default();
     for piece in pieces {
-        let verified = verify_collateral(piece, root, &store, now).map_err(|rejection| anyhow!("collateral: {rejection}"))?;
+        let verified =
+            verify_collateral(piece, root, &store, now).map_err(|rejection| anyhow!("collateral: {rejection}"))?;
         let verified = verified.into_inner();
         store.0.insert(verified.key(), verified);
     }

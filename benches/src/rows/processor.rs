@@ -36,7 +36,8 @@ pub fn measure(runtime: &Runtime, component: &Component, effort: Effort) -> anyh
             ensure!(found == expected.as_bytes(), "{kernel}: the guest computes something else");
         }
         // Speed, not time: more is better.
-        let per_second = |times: &mut Times| Figure::RequestsPerSecond(f64::from(rounds) / times.median().as_secs_f64());
+        let per_second =
+            |times: &mut Times| Figure::RequestsPerSecond(f64::from(rounds) / times.median().as_secs_f64());
         let (ours, peer) = (per_second(&mut guest), per_second(&mut native));
         if let (Figure::RequestsPerSecond(ours), Figure::RequestsPerSecond(peer)) = (ours, peer) {
             product *= ours / peer;

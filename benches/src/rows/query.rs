@@ -68,7 +68,12 @@ struct Sides<'a> {
 }
 
 /// Measures.
-pub fn measure(runtime: &Runtime, component: &Component, bin: Option<&Path>, effort: Effort) -> anyhow::Result<Vec<Row>> {
+pub fn measure(
+    runtime: &Runtime,
+    component: &Component,
+    bin: Option<&Path>,
+    effort: Effort,
+) -> anyhow::Result<Vec<Row>> {
     let network = Network::up(bin)?;
     let program = network.deploy(&component.path)?;
     let body = Bytes::from(vec![b'x'; 1_024]);
@@ -79,7 +84,8 @@ pub fn measure(runtime: &Runtime, component: &Component, bin: Option<&Path>, eff
     ensure!(*first.response.body() == *body, "the program does not echo");
     let registration = &first.worker.registration;
     let endpoint = String::from_utf8_lossy(&registration.endpoint).into_owned();
-    let worker = endpoint.trim_start_matches("http://").to_socket_addrs()?.next().context("the worker has no address")?;
+    let worker =
+        endpoint.trim_start_matches("http://").to_socket_addrs()?.next().context("the worker has no address")?;
     let bare = BareHost::start(&component.path)?;
     let sides = Sides { runtime, worker, bare, program, transport: registration.transport.0, body };
 
@@ -115,12 +121,22 @@ fn saturated(connections: usize, ours: &Outcome, peer: &Outcome) -> Vec<Row> {
         Row::beside(at("p99"), ours.p99, beside(peer.p99.into()), p99_goal),
     ];
     if connections == 64 {
-        rows.insert(1, Row::beside(at("requests"), rate(ours), beside(rate(peer)), Goal::AtLeast(Figure::RequestsPerSecond(5_000.0))));
+        rows.insert(
+            1,
+            Row::beside(
+                at("requests"),
+                rate(ours),
+                beside(rate(peer)),
+                Goal::AtLeast(Figure::RequestsPerSecond(5_000.0)),
+            ),
+        );
     }
     if connections == 1_000
         && let Some(last) = rows.pop()
     {
-        rows.push(last.note("saturated: every connection waits for all others, so 1,000 divided by the rate is the least it can be"));
+        rows.push(last.note(
+            "saturated: every connection waits for all others, so 1,000 divided by the rate is the least it can be",
+        ));
     }
     rows
 }
@@ -136,12 +152,16 @@ impl Sides<'_> {
             prepared.push(Prepared { path: "/v1/query", content_type: REQUEST_TYPE, body: sealed.into() });
             openers.push(Some(opener));
         }
-        let outcome = self.runtime.block_on(load::run(self.worker, prepared, connections, pace)).context("the worker")?;
+        let outcome =
+            self.runtime.block_on(load::run(self.worker, prepared, connections, pace)).context("the worker")?;
         for (number, answer) in outcome.answers.iter().take(OPENED_MAX) {
             let opener = openers[*number].take().context("a request was answered twice")?;
             let (response, trailers) = opener.open(answer)?;
             ensure!(response.status() == 200, "the program answered {}", response.status());
-            ensure!(*response.body() == *self.body && trailers.contains_key(RECEIPT_FIELD), "an echo came back altered");
+            ensure!(
+                *response.body() == *self.body && trailers.contains_key(RECEIPT_FIELD),
+                "an echo came back altered"
+            );
         }
         Ok(outcome)
     }
@@ -150,8 +170,14 @@ impl Sides<'_> {
     fn peer(&self, requests: usize, connections: usize, pace: Pace) -> anyhow::Result<Outcome> {
         let prepared = Prepared { path: "/echo", content_type: "application/octet-stream", body: self.body.clone() };
         let prepared = vec![prepared; requests];
-        let outcome = self.runtime.block_on(load::run(self.bare.address, prepared, connections, pace)).context("the bare host")?;
-        ensure!(outcome.answers.iter().take(OPENED_MAX).all(|(_, answer)| *answer == self.body), "an echo came back altered");
+        let outcome = self
+            .runtime
+            .block_on(load::run(self.bare.address, prepared, connections, pace))
+            .context("the bare host")?;
+        ensure!(
+            outcome.answers.iter().take(OPENED_MAX).all(|(_, answer)| *answer == self.body),
+            "an echo came back altered"
+        );
         Ok(outcome)
     }
 }

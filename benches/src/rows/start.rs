@@ -47,9 +47,19 @@ pub fn measure(runtime: &Runtime, component: &Component, effort: Effort) -> anyh
     let beside = |figure: Duration| ("wasmtime", Figure::from(figure));
     let millisecond = Figure::Seconds(1e-3);
     Ok(vec![
-        Row::beside("instance, code in memory, p50", ours_instance.median(), beside(peer_instance.median()), Goal::None)
-            .note("from the request to the whole answer, one at a time, a fresh instance each"),
-        Row::beside("instance, code in memory, p99", ours_instance.percentile(99), beside(peer_instance.percentile(99)), Goal::AtMost(millisecond)),
+        Row::beside(
+            "instance, code in memory, p50",
+            ours_instance.median(),
+            beside(peer_instance.median()),
+            Goal::None,
+        )
+        .note("from the request to the whole answer, one at a time, a fresh instance each"),
+        Row::beside(
+            "instance, code in memory, p99",
+            ours_instance.percentile(99),
+            beside(peer_instance.percentile(99)),
+            Goal::AtMost(millisecond),
+        ),
         Row::alone("program, compiled code on disk", ours_artifact.median(), Goal::None),
         Row::beside("program, nothing cached", ours_component.median(), beside(peer_component.median()), Goal::None)
             .note("a component of 200 kB is compiled, linked and answers once"),

@@ -102,7 +102,8 @@ fn live<T: Config>(commands: u32, bytes: u32) -> Result<Arranged<T>, BenchmarkEr
 
 fn signed_anchor<T: Config>(arranged: &Arranged<T>, to: u64) -> Result<SignedAnchor, BenchmarkError> {
     let root = StateRoot([1; 32]);
-    let anchor = Anchor { program: arranged.program, from: 0, to, root, results: Hash([2; 32]), worker: arranged.worker };
+    let anchor =
+        Anchor { program: arranged.program, from: 0, to, root, results: Hash([2; 32]), worker: arranged.worker };
     let signature = sign(&arranged.key, anchor.signing_hash(&Pallet::<T>::genesis()))?;
     Ok(SignedAnchor { anchor, signature })
 }

@@ -93,8 +93,8 @@ pub mod pallet {
     use frame_support::traits::{Time, fungible};
     use frame_system::pallet_prelude::*;
     use phala_messages::{
-        AnchorRecord, ClusterId, ClusterRecord, CodeHash, CommandRecord, Manifest, ProgramId, ProgramRecord, SealedCommand,
-        StateRoot, TransportKey,
+        AnchorRecord, ClusterId, ClusterRecord, CodeHash, CommandRecord, Manifest, ProgramId, ProgramRecord,
+        SealedCommand, StateRoot, TransportKey,
         anchor::{ANCHOR_COMMANDS_MAX, SignedAnchor},
         program::{Name, SignedReady},
     };
@@ -110,7 +110,9 @@ pub mod pallet {
 
     /// What the runtime decides.
     #[pallet::config]
-    pub trait Config: frame_system::Config<RuntimeEvent: From<Event<Self>>, AccountId: AsRef<[u8; 32]> + From<[u8; 32]>> {
+    pub trait Config:
+        frame_system::Config<RuntimeEvent: From<Event<Self>>, AccountId: AsRef<[u8; 32]> + From<[u8; 32]>>
+    {
         /// What is known of workers.
         type Workers: Workers;
 
@@ -207,7 +209,8 @@ pub mod pallet {
     /// Commands that wait for their answer, and those of removed programs whose deposit is still held.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
-    pub type Commands<T: Config> = StorageDoubleMap<_, Blake2_128Concat, ProgramId, Blake2_128Concat, u64, CommandRecord>;
+    pub type Commands<T: Config> =
+        StorageDoubleMap<_, Blake2_128Concat, ProgramId, Blake2_128Concat, u64, CommandRecord>;
 
     /// Commands of removed programs whose deposits are not yet returned.
     // Hasher: Blake2_128Concat, ids depend on the owner's account.
@@ -453,7 +456,8 @@ pub mod pallet {
                 "a cluster has at least one worker and no more than its record holds"
             );
             let largest = T::BlockWeights::get().get(DispatchClass::Normal).max_extrinsic.unwrap_or(Weight::MAX);
-            let anchor = T::WeightInfo::anchor(ANCHOR_COMMANDS_MAX as u32).saturating_add(T::WeightInfo::authorize_anchor());
+            let anchor =
+                T::WeightInfo::anchor(ANCHOR_COMMANDS_MAX as u32).saturating_add(T::WeightInfo::authorize_anchor());
             assert!(anchor.all_lte(largest), "the longest anchor fits a block");
         }
 

@@ -10,7 +10,8 @@ use frame_support::{
 };
 use frame_system::AuthorizeCall;
 use phala_messages::{
-    ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, Manifest, ProgramId, SealedCommand, Signature, StateRoot, TransportKey, WorkerId,
+    ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, Manifest, ProgramId, SealedCommand, Signature, StateRoot,
+    TransportKey, WorkerId,
     anchor::{Anchor, SignedAnchor},
     program::{Ready, SignedReady},
 };
@@ -32,7 +33,15 @@ type Block = generic::Block<Header, Extrinsic>;
 #[frame_support::runtime]
 mod runtime {
     #[runtime::runtime]
-    #[runtime::derive(RuntimeCall, RuntimeEvent, RuntimeError, RuntimeOrigin, RuntimeFreezeReason, RuntimeHoldReason, RuntimeTask)]
+    #[runtime::derive(
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeFreezeReason,
+        RuntimeHoldReason,
+        RuntimeTask
+    )]
     pub struct Test;
 
     #[runtime::pallet_index(0)]
@@ -163,7 +172,10 @@ pub fn other_instance() -> ed25519::Pair {
 /// Storage with rich accounts, the worker registered, at block 1.
 pub fn new_test_ext() -> sp_io::TestExternalities {
     let balances = [1, 2, 3].map(|n| (account(n), RICH)).to_vec();
-    let genesis = RuntimeGenesisConfig { balances: pallet_balances::GenesisConfig { balances, ..Default::default() }, ..Default::default() };
+    let genesis = RuntimeGenesisConfig {
+        balances: pallet_balances::GenesisConfig { balances, ..Default::default() },
+        ..Default::default()
+    };
     let mut ext = sp_io::TestExternalities::from(genesis.build_storage().unwrap());
     REGISTERED.with_borrow_mut(BTreeMap::clear);
     WorkersPerCluster::set(1);
@@ -288,4 +300,3 @@ pub fn activity() -> u64 {
 pub fn idle() -> frame_support::weights::Weight {
     Programs::on_idle(1, frame_support::weights::Weight::MAX)
 }
-

@@ -1,16 +1,12 @@
 //! Programs: deployed, made ready by a worker, removed.
 
 use crate::{
-    Abandoned, AbandonedCommands, Anchors, ClusterPrograms, Clusters, Commands, Config, Error, Event, FreeSlots, HoldReason, Keepers,
-    Pallet, ProgramCount, ProgramDeposits, Programs, Refusal, WeightInfo as _,
+    Abandoned, AbandonedCommands, Anchors, ClusterPrograms, Clusters, Commands, Config, Error, Event, FreeSlots,
+    HoldReason, Keepers, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal, WeightInfo as _,
 };
 use frame_support::{
     pallet_prelude::*,
-    traits::{
-        defensive_prelude::*,
-        fungible::MutateHold as _,
-        tokens::Precision,
-    },
+    traits::{defensive_prelude::*, fungible::MutateHold as _, tokens::Precision},
     weights::WeightMeter,
 };
 use phala_messages::{

@@ -1,9 +1,10 @@
 //! Each rule, and what happens when it is broken.
 
 use crate::{
-    Abandoned, AbandonedCommands, Anchors, Assignments, COMMANDS_PENDING_MAX, Call, ClusterCount, ClusterPrograms, Clusters, Commands,
-    Error, Event, FreeSlots, HoldReason, Keepers, Pallet, ProgramCount, ProgramDeposits, Programs as ProgramMap, Refusal, WeightInfo,
-    command::SEALED_COMMAND_BYTES_MIN, mock::*, program::RELEASES_PER_BLOCK_MAX, weights::SubstrateWeight,
+    Abandoned, AbandonedCommands, Anchors, Assignments, COMMANDS_PENDING_MAX, Call, ClusterCount, ClusterPrograms,
+    Clusters, Commands, Error, Event, FreeSlots, HoldReason, Keepers, Pallet, ProgramCount, ProgramDeposits,
+    Programs as ProgramMap, Refusal, WeightInfo, command::SEALED_COMMAND_BYTES_MIN, mock::*,
+    program::RELEASES_PER_BLOCK_MAX, weights::SubstrateWeight,
 };
 use codec::Encode;
 use frame_support::{
@@ -97,9 +98,15 @@ mod clusters {
     fn who_is_not_there_cannot_be_assigned() {
         run(|| {
             let unknown = WorkerId([9; 32]);
-            assert_eq!(call(owner(), Call::assign_worker { cluster: CLUSTER, worker: WORKER }), error(Error::ClusterUnknown));
+            assert_eq!(
+                call(owner(), Call::assign_worker { cluster: CLUSTER, worker: WORKER }),
+                error(Error::ClusterUnknown)
+            );
             assert_ok!(call(owner(), Call::create_cluster {}));
-            assert_eq!(call(owner(), Call::assign_worker { cluster: CLUSTER, worker: unknown }), error(Error::WorkerUnknown));
+            assert_eq!(
+                call(owner(), Call::assign_worker { cluster: CLUSTER, worker: unknown }),
+                error(Error::WorkerUnknown)
+            );
             assert_eq!(call(owner(), Call::unassign_worker { worker: WORKER }), error(Error::WorkerNotAssigned));
         });
     }
@@ -139,7 +146,14 @@ mod programs {
             assert_eq!((record.status, record.transport, record.commands), (ProgramStatus::Deploying, None, 0));
             assert_eq!((record.slot, record.deployed), (0, BlockNumber(1)));
             let anchor = Anchors::<Test>::get(program).unwrap();
-            let empty = AnchorRecord { from: 0, version: 0, root: EMPTY_ROOT, results: Hash::default(), by: None, block: BlockNumber(1) };
+            let empty = AnchorRecord {
+                from: 0,
+                version: 0,
+                root: EMPTY_ROOT,
+                results: Hash::default(),
+                by: None,
+                block: BlockNumber(1),
+            };
             assert_eq!(anchor, empty);
             assert_eq!(held(HoldReason::Program, &owner()), PROGRAM_DEPOSIT);
             assert!(activity() > before);
@@ -207,7 +221,10 @@ mod programs {
             };
             assert_eq!(with_limits(|limits| limits.memory_bytes_max = MEMORY_BYTES_MAX + 1), error(Error::LimitMemory));
             assert_eq!(with_limits(|limits| limits.query_ms_max = 0), error(Error::LimitQueryTime));
-            assert_eq!(with_limits(|limits| limits.command_fuel_max = COMMAND_FUEL_MAX + 1), error(Error::LimitCommandFuel));
+            assert_eq!(
+                with_limits(|limits| limits.command_fuel_max = COMMAND_FUEL_MAX + 1),
+                error(Error::LimitCommandFuel)
+            );
             let requests = with_limits(|limits| limits.outbound_requests_max = OUTBOUND_REQUESTS_MAX + 1);
             assert_eq!(requests, error(Error::LimitOutboundRequests));
             assert_ok!(with_limits(|limits| {
@@ -226,7 +243,8 @@ mod programs {
             let with_host = |host: &str| {
                 deploy_with(|call| {
                     if let Call::deploy { manifest, .. } = call {
-                        manifest.outbound_hosts = vec![host.as_bytes().to_vec().try_into().unwrap()].try_into().unwrap();
+                        manifest.outbound_hosts =
+                            vec![host.as_bytes().to_vec().try_into().unwrap()].try_into().unwrap();
                     }
                 })
             };
@@ -483,7 +501,8 @@ mod anchors {
             let root = StateRoot([2; 32]);
             assert_eq!(last_event(), Event::Anchored { program, from: 0, version: 2, root, worker: WORKER });
             let by = Some((WORKER, InstanceKey(instance().public().0)));
-            let record = AnchorRecord { from: 0, version: 2, root, results: Hash([0xee; 32]), by, block: BlockNumber(1) };
+            let record =
+                AnchorRecord { from: 0, version: 2, root, results: Hash([0xee; 32]), by, block: BlockNumber(1) };
             assert_eq!(Anchors::<Test>::get(program), Some(record));
             assert_eq!(Commands::<Test>::iter_key_prefix(program).collect::<Vec<_>>(), [2]);
             assert_eq!(held(HoldReason::Command, &caller()), Pallet::<Test>::command_deposit(SEALED_BYTES as u32).0);
@@ -528,7 +547,8 @@ mod anchors {
     fn a_pool_keeps_the_next_anchor_until_its_turn_and_a_block_does_not_take_it_earlier() {
         run(|| {
             let program = program_with_commands(2);
-            let (first, next) = (anchor(program, 0, 1, WORKER, &instance()), anchor(program, 1, 2, WORKER, &instance()));
+            let (first, next) =
+                (anchor(program, 0, 1, WORKER, &instance()), anchor(program, 1, 2, WORKER, &instance()));
             let (early, late) = (validate(first.clone()).unwrap(), validate(next.clone()).unwrap());
             assert!(early.requires.is_empty());
             assert_eq!(late.requires.len(), 1);
@@ -624,10 +644,15 @@ mod contract {
             let program = ProgramId([3; 32]);
             let Call::deploy { cluster, name, code, code_bytes, manifest } = deploy_call() else { unreachable!() };
             let Call::ready { ready: signed_ready } = ready(program, WORKER, &instance()) else { unreachable!() };
-            let Call::anchor { anchor: signed_anchor } = anchor(program, 1, 2, WORKER, &instance()) else { unreachable!() };
+            let Call::anchor { anchor: signed_anchor } = anchor(program, 1, 2, WORKER, &instance()) else {
+                unreachable!()
+            };
             let pairs = [
                 (Call::create_cluster {}, calls::Programs::CreateCluster),
-                (Call::assign_worker { cluster, worker: WORKER }, calls::Programs::AssignWorker { cluster, worker: WORKER }),
+                (
+                    Call::assign_worker { cluster, worker: WORKER },
+                    calls::Programs::AssignWorker { cluster, worker: WORKER },
+                ),
                 (Call::unassign_worker { worker: WORKER }, calls::Programs::UnassignWorker { worker: WORKER }),
                 (deploy_call(), calls::Programs::Deploy { cluster, name, code, code_bytes, manifest }),
                 (Call::remove { program }, calls::Programs::Remove { program }),

@@ -1,11 +1,14 @@
 //! What must hold between any two blocks.
 
 use crate::{
-    AbandonedCommands, Anchors, Assignments, ClusterCount, ClusterPrograms, Clusters, COMMANDS_PENDING_MAX, Commands, Config, FreeSlots,
-    HoldReason, Keepers, Pallet, ProgramDeposits, Programs,
+    AbandonedCommands, Anchors, Assignments, COMMANDS_PENDING_MAX, ClusterCount, ClusterPrograms, Clusters, Commands,
+    Config, FreeSlots, HoldReason, Keepers, Pallet, ProgramDeposits, Programs,
 };
 use alloc::collections::BTreeMap;
-use frame_support::{ensure, traits::{Get, fungible::InspectHold as _}};
+use frame_support::{
+    ensure,
+    traits::{Get, fungible::InspectHold as _},
+};
 use phala_messages::{Account, ProgramStatus};
 use sp_runtime::TryRuntimeError;
 
@@ -23,7 +26,10 @@ impl<T: Config> Pallet<T> {
         let mut workers = 0;
         for (id, cluster) in Clusters::<T>::iter() {
             ensure!(id.0 < ClusterCount::<T>::get(), "a cluster's id was given by the counter");
-            ensure!(cluster.workers.len() as u32 <= T::WorkersPerCluster::get(), "a cluster has at most its number of workers");
+            ensure!(
+                cluster.workers.len() as u32 <= T::WorkersPerCluster::get(),
+                "a cluster has at most its number of workers"
+            );
             for worker in &cluster.workers {
                 ensure!(Assignments::<T>::get(worker) == Some(id), "a cluster's worker is assigned to it");
             }
@@ -60,7 +66,8 @@ impl<T: Config> Pallet<T> {
             ensure!(pending <= COMMANDS_PENDING_MAX, "commands wait in bounded number");
             let stored = Commands::<T>::iter_key_prefix(id).count() as u64;
             ensure!(stored == pending, "pending commands are commands minus version");
-            let in_range = Commands::<T>::iter_key_prefix(id).all(|index| (anchor.version..record.commands).contains(&index));
+            let in_range =
+                Commands::<T>::iter_key_prefix(id).all(|index| (anchor.version..record.commands).contains(&index));
             ensure!(in_range, "pending commands follow the version");
         }
         ensure!(ClusterPrograms::<T>::iter().count() == programs, "one slot per program");
@@ -79,7 +86,8 @@ impl<T: Config> Pallet<T> {
             ensure!(stored == left.end - left.next, "every abandoned command is stored");
         }
         for (program, index) in Commands::<T>::iter_keys() {
-            let abandoned = AbandonedCommands::<T>::get(program).is_some_and(|left| (left.next..left.end).contains(&index));
+            let abandoned =
+                AbandonedCommands::<T>::get(program).is_some_and(|left| (left.next..left.end).contains(&index));
             ensure!(abandoned || Programs::<T>::contains_key(program), "a command belongs to someone");
         }
         Ok(())

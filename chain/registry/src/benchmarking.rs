@@ -3,8 +3,8 @@
 //! Evidence is that of [`crate::fixture`]: a simulated TEE's quote, in Intel's format.
 
 use crate::{
-    BenchmarkHelper as _, COLLATERAL_PIECES_MAX, Call, Collateral, Config, EvidenceRoot, Measurements, Pallet, SWEEP_RECORDS_MAX,
-    SweptUpTo, Verdict, Workers,
+    BenchmarkHelper as _, COLLATERAL_PIECES_MAX, Call, Collateral, Config, EvidenceRoot, Measurements, Pallet,
+    SWEEP_RECORDS_MAX, SweptUpTo, Verdict, Workers,
     fixture::{FIXTURE, Fixture},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -53,7 +53,8 @@ fn tcb_info<T: Config>() -> Result<Piece, BenchmarkError> {
     let fixture = arranged::<T>()?;
     let piece = fixture.collateral.into_iter().find(|piece| matches!(piece, Piece::TcbInfo { .. }));
     let piece = piece.ok_or("the fixture holds TCB info")?;
-    let stored: Vec<_> = Collateral::<T>::iter_keys().filter(|key| matches!(key, CollateralKey::TcbInfo { .. })).collect();
+    let stored: Vec<_> =
+        Collateral::<T>::iter_keys().filter(|key| matches!(key, CollateralKey::TcbInfo { .. })).collect();
     stored.into_iter().for_each(Collateral::<T>::remove);
     Ok(piece)
 }

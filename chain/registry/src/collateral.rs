@@ -1,8 +1,6 @@
 //! Collateral: brought by anyone, verified when it is stored, used by every registration.
 
-use crate::{
-    COLLATERAL_PIECES_MAX, Collateral, Config, Error, Event, EvidenceRoot, Pallet, Refusal, Verdict,
-};
+use crate::{COLLATERAL_PIECES_MAX, Collateral, Config, Error, Event, EvidenceRoot, Pallet, Refusal, Verdict};
 use codec::Encode;
 use core::marker::PhantomData;
 use frame_support::pallet_prelude::*;

@@ -5,7 +5,8 @@ use codec::Encode;
 use frame_support::{derive_impl, dispatch::GetDispatchInfo, parameter_types, traits::Hooks};
 use frame_system::{AuthorizeCall, EnsureRoot};
 use phala_messages::{
-    Attested, BlockHash, BlockRef, GenesisHash, Hash, InstanceKey, Measurement, Role, Root, TcbStatus, Tee, TransportKey, WorkerId,
+    Attested, BlockHash, BlockRef, GenesisHash, Hash, InstanceKey, Measurement, Role, Root, TcbStatus, Tee,
+    TransportKey, WorkerId,
     registration::{Registration, Submission},
 };
 use phala_units::{BlockNumber, UnixMillis};

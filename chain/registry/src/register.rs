@@ -7,8 +7,8 @@
 //! ```
 
 use crate::{
-    AdmissionMs, Config, Error, Event, EvidenceBlocks, EvidencePolicy, EvidenceRoot, Instances, Judged, Measurements, Pallet,
-    Refusal, RegistrationsInBlock, Verdict, Workers, collateral::Store,
+    AdmissionMs, Config, Error, Event, EvidenceBlocks, EvidencePolicy, EvidenceRoot, Instances, Judged, Measurements,
+    Pallet, Refusal, RegistrationsInBlock, Verdict, Workers, collateral::Store,
 };
 use codec::Encode;
 use frame_support::{pallet_prelude::*, traits::Time as _};
@@ -49,7 +49,10 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Judges a registration for a pool or a block.
-    pub(crate) fn authorize_register(source: TransactionSource, submission: &Submission) -> TransactionValidityWithRefund {
+    pub(crate) fn authorize_register(
+        source: TransactionSource,
+        submission: &Submission,
+    ) -> TransactionValidityWithRefund {
         let cited = submission.block.number;
         // Of two registrations of one worker a pool keeps the one over the later block.
         let priority = (TransactionPriority::MAX / 2).saturating_add(cited.0.into());
@@ -96,7 +99,10 @@ impl<T: Config> Pallet<T> {
         }
         Instances::<T>::insert(instance, worker);
         EvidenceBlocks::<T>::insert(worker, block.number);
-        Workers::<T>::insert(worker, WorkerRecord { registration, attested, admitted_block, admitted_at: now, expires_at });
+        Workers::<T>::insert(
+            worker,
+            WorkerRecord { registration, attested, admitted_block, admitted_at: now, expires_at },
+        );
         Self::deposit_event(match old {
             None => Event::WorkerRegistered { worker, instance, attested, expires_at },
             Some(old) if old == instance => Event::WorkerRenewed { worker, expires_at },
@@ -152,7 +158,8 @@ impl<T: Config> Pallet<T> {
         let root = EvidenceRoot::<T>::get().ok_or(Refusal::RootMissing)?;
         Self::check_root(&root)?;
         let refuse = |rejection: phala_evidence::Rejection| Refusal::Evidence(rejection.code());
-        let report = phala_evidence::verify(&submission.quote, &root, &Store::<T>::default(), Self::now()).map_err(refuse)?;
+        let report =
+            phala_evidence::verify(&submission.quote, &root, &Store::<T>::default(), Self::now()).map_err(refuse)?;
         let expected = submission.registration.report_data(&submission.block.hash, &Self::genesis());
         ensure!(report.report_data == expected, Refusal::ReportData);
         let attested = EvidencePolicy::<T>::get().judge(&report).map_err(refuse)?;

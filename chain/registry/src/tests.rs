@@ -3,8 +3,8 @@
 
 use crate::{
     AdmissionMs, Call, Error, Event, EvidenceBlocks, EvidencePolicy, EvidenceRoot, GenesisRoot, Instances, Judged,
-    Measurements, RECORD_KEPT_MS, Refusal, RegistrationsInBlock, SWEEP_BLOCKS, SWEEP_RECORDS_MAX, SweptUpTo, Verdict, WeightInfo,
-    Workers, mock::*, weights::SubstrateWeight,
+    Measurements, RECORD_KEPT_MS, Refusal, RegistrationsInBlock, SWEEP_BLOCKS, SWEEP_RECORDS_MAX, SweptUpTo, Verdict,
+    WeightInfo, Workers, mock::*, weights::SubstrateWeight,
 };
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::Hooks, weights::Weight};
@@ -164,7 +164,10 @@ mod rules {
             EvidenceRoot::<Test>::put(TrustedRoot::insecure_development());
             AllowDevelopmentRoot::set(false);
             assert_refused(&without_evidence(1, 1, HEIGHT - 1), Refusal::DevelopmentRoot);
-            assert_eq!(Registry::dry_run_collateral(&Piece::RootCrl { crl: Default::default() }), Err(Refusal::DevelopmentRoot));
+            assert_eq!(
+                Registry::dry_run_collateral(&Piece::RootCrl { crl: Default::default() }),
+                Err(Refusal::DevelopmentRoot)
+            );
             let disguised = TrustedRoot { root: Root::Intel, certificate: DEVELOPMENT_ROOT_DER.to_vec() };
             EvidenceRoot::<Test>::put(disguised);
             assert_refused(&without_evidence(1, 1, HEIGHT - 1), Refusal::RootMislabelled);
@@ -191,7 +194,8 @@ mod calls_without_verdict {
     fn a_verdict_counts_for_what_was_judged_and_once() {
         run(|| {
             let (judged, other) = (without_evidence(1, 1, HEIGHT - 2), without_evidence(1, 2, HEIGHT - 1));
-            let verdict = Verdict::Evidence(crate::Judgement { attested: attested(), valid_until: UnixMillis(u64::MAX) });
+            let verdict =
+                Verdict::Evidence(crate::Judgement { attested: attested(), valid_until: UnixMillis(u64::MAX) });
             Judged::<Test>::put((Hash(sp_io::hashing::blake2_256(&judged.encode())), verdict));
             assert_noop!(Registry::register(authorized(), Box::new(other)), Error::<Test>::NotJudged);
             assert_ok!(Registry::register(authorized(), Box::new(judged.clone())));
@@ -211,7 +215,10 @@ mod records {
             assert_ok!(register_judged(&submission));
             let expires_at = NOW.saturating_add(HOUR_MS);
             let instance = InstanceKey([1; 32]);
-            assert_eq!(events(), [Event::WorkerRegistered { worker: worker(1), instance, attested: attested(), expires_at }]);
+            assert_eq!(
+                events(),
+                [Event::WorkerRegistered { worker: worker(1), instance, attested: attested(), expires_at }]
+            );
             assert_eq!(
                 record(1),
                 WorkerRecord {
@@ -253,7 +260,10 @@ mod records {
             assert_ok!(register_judged(&without_evidence(1, 2, HEIGHT)));
             let expires_at = NOW.saturating_add(2_000 + HOUR_MS);
             let (old, new) = (InstanceKey([1; 32]), InstanceKey([2; 32]));
-            assert_eq!(events(), [Event::InstanceReplaced { worker: worker(1), old, new, attested: attested(), expires_at }]);
+            assert_eq!(
+                events(),
+                [Event::InstanceReplaced { worker: worker(1), old, new, attested: attested(), expires_at }]
+            );
             assert!(!is_admitted(1, 1) && is_admitted(1, 2));
             assert_eq!(record(1).admitted_block, BlockNumber(HEIGHT + 1));
             assert_eq!(Instances::<Test>::get(old), None);
@@ -373,10 +383,16 @@ mod administration {
             let measurement = Hash([9; 32]);
             assert_ok!(Registry::allow_measurement(RuntimeOrigin::root(), measurement));
             assert_eq!(events(), [Event::MeasurementAllowed { measurement }]);
-            assert_noop!(Registry::allow_measurement(RuntimeOrigin::root(), measurement), Error::<Test>::MeasurementListed);
+            assert_noop!(
+                Registry::allow_measurement(RuntimeOrigin::root(), measurement),
+                Error::<Test>::MeasurementListed
+            );
             assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), measurement));
             assert_eq!(events().last(), Some(&Event::MeasurementDisallowed { measurement }));
-            assert_noop!(Registry::disallow_measurement(RuntimeOrigin::root(), measurement), Error::<Test>::MeasurementNotListed);
+            assert_noop!(
+                Registry::disallow_measurement(RuntimeOrigin::root(), measurement),
+                Error::<Test>::MeasurementNotListed
+            );
         });
     }
 
@@ -490,7 +506,10 @@ mod genesis {
         assert_eq!(json["measurements"][0], MEASUREMENT.to_string());
         let read: crate::GenesisConfig<Test> = serde_json::from_value(json).unwrap();
         assert_eq!(read.root, config.root);
-        assert_eq!((read.measurements, read.policy, read.admission_ms), (config.measurements, config.policy, config.admission_ms));
+        assert_eq!(
+            (read.measurements, read.policy, read.admission_ms),
+            (config.measurements, config.policy, config.admission_ms)
+        );
         let wrong = serde_json::json!({ "root": "intel", "certificate": "xyz" });
         assert!(serde_json::from_value::<GenesisRoot>(wrong).is_err());
     }

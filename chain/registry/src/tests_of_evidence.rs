@@ -1,8 +1,7 @@
 //! Registrations with evidence that a simulated TEE mints, from the wire to the record.
 
 use crate::{
-    COLLATERAL_PIECES_MAX, Call, Collateral, Event, EvidencePolicy, EvidenceRoot, Judged, Refusal,
-    Verdict, Workers,
+    COLLATERAL_PIECES_MAX, Call, Collateral, Event, EvidencePolicy, EvidenceRoot, Judged, Refusal, Verdict, Workers,
     fixture::{FIXTURE, Fixture},
     mock::*,
 };
@@ -10,7 +9,8 @@ use codec::{Decode, Encode};
 use frame_support::{assert_noop, assert_ok};
 use phala_evidence::{CollateralKey, DEVELOPMENT_ROOT_DER, Rejection, TrustedRoot};
 use phala_messages::{
-    Attested, BlockRef, InstanceKey, Measurement, Root, TcbStatus, Tee, collateral::Collateral as Piece,
+    Attested, BlockRef, InstanceKey, Measurement, Root, TcbStatus, Tee,
+    collateral::Collateral as Piece,
     registration::{Registration, Submission},
 };
 use phala_platform::simulated::{
@@ -218,7 +218,8 @@ fn the_policy_decides_which_status_is_good_enough() {
 fn without_collateral_no_evidence_is_believed() {
     run(|| {
         arrange();
-        let tcb_info = Collateral::<Test>::iter_keys().find(|key| matches!(key, CollateralKey::TcbInfo { .. })).unwrap();
+        let tcb_info =
+            Collateral::<Test>::iter_keys().find(|key| matches!(key, CollateralKey::TcbInfo { .. })).unwrap();
         Collateral::<Test>::remove(tcb_info);
         assert_refused(&good(1, 1, HEIGHT - 1), Refusal::Evidence(Rejection::TcbInfoMissing.code()));
     });
@@ -252,7 +253,9 @@ fn good_evidence_is_refused_by_a_network_that_wants_real_machines() {
 fn collateral_is_stored_when_it_is_newer_and_says_until_when_it_counts() {
     run(|| {
         arrange();
-        let Some(Event::CollateralStored { next_update, .. }) = events().pop() else { panic!("a piece was stored last") };
+        let Some(Event::CollateralStored { next_update, .. }) = events().pop() else {
+            panic!("a piece was stored last")
+        };
         assert_eq!(next_update, UnixMillis::from_seconds(window().1));
         let pki = Pki::development();
         for piece in pki.collateral(window()) {
@@ -277,7 +280,10 @@ fn collateral_that_its_issuer_did_not_sign_is_refused() {
         let mut forged = pki.tcb_info(&tcb_info_json(later_window()).to_string());
         let Piece::TcbInfo { signature, .. } = &mut forged else { unreachable!() };
         signature[40] ^= 1;
-        assert_eq!(apply(store(forged)).unwrap_err(), refused(Refusal::Evidence(Rejection::CollateralSignature.code())));
+        assert_eq!(
+            apply(store(forged)).unwrap_err(),
+            refused(Refusal::Evidence(Rejection::CollateralSignature.code()))
+        );
         let stranger = Pki::new(&[9; 32]).root_crl(later_window(), &[]);
         assert!(matches!(Registry::dry_run_collateral(&stranger), Err(Refusal::Evidence(_))));
     });
@@ -327,10 +333,7 @@ fn the_verdict_over_evidence_is_not_one_over_collateral() {
         let piece = Collateral::<Test>::iter_values().next().unwrap();
         let fingerprint = phala_messages::Hash(sp_io::hashing::blake2_256(&submission.encode()));
         Judged::<Test>::put((fingerprint, Verdict::Collateral(piece)));
-        assert_noop!(
-            Registry::register(authorized(), Box::new(submission)),
-            crate::Error::<Test>::NotJudged
-        );
+        assert_noop!(Registry::register(authorized(), Box::new(submission)), crate::Error::<Test>::NotJudged);
     });
 }
 

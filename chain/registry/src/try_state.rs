@@ -1,6 +1,9 @@
 //! What must hold between any two blocks.
 
-use crate::{COLLATERAL_PIECES_MAX, Collateral, Config, EvidenceBlocks, EvidenceRoot, Instances, Judged, Pallet, RegistrationsInBlock, Workers};
+use crate::{
+    COLLATERAL_PIECES_MAX, Collateral, Config, EvidenceBlocks, EvidenceRoot, Instances, Judged, Pallet,
+    RegistrationsInBlock, Workers,
+};
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
 

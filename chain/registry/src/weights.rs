@@ -37,7 +37,8 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 /// `micros` of computation and so many storage accesses.
 fn priced<T: frame_system::Config>(micros: u64, reads: u64, writes: u64) -> Weight {
-    Weight::from_parts(micros.saturating_mul(1_000_000), 0).saturating_add(T::DbWeight::get().reads_writes(reads, writes))
+    Weight::from_parts(micros.saturating_mul(1_000_000), 0)
+        .saturating_add(T::DbWeight::get().reads_writes(reads, writes))
 }
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {

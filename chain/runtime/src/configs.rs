@@ -9,7 +9,10 @@ use frame_support::{
 use frame_system::{EnsureRoot, limits};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use phala_messages::{InstanceKey, WorkerId};
-use sp_runtime::{FixedPointNumber, Perquintill, traits::{Bounded, ConvertInto, One, OpaqueKeys}};
+use sp_runtime::{
+    FixedPointNumber, Perquintill,
+    traits::{Bounded, ConvertInto, One, OpaqueKeys},
+};
 
 /// Whether this build may trust the development root of simulated TEEs.
 pub const ALLOW_DEVELOPMENT_ROOT: bool = cfg!(not(feature = "production"));
@@ -127,13 +130,8 @@ impl pallet_transaction_payment::Config for Runtime {
     // One Planck per picosecond of weight: a second of computation costs 1 PHA.
     type WeightToFee = IdentityFee<Balance>;
     type LengthToFee = ConstantMultiplier<Balance, ConstU128<BYTE_FEE>>;
-    type FeeMultiplierUpdate = TargetedFeeAdjustment<
-        Self,
-        TargetBlockFullness,
-        AdjustmentVariable,
-        MinimumMultiplier,
-        MaximumMultiplier,
-    >;
+    type FeeMultiplierUpdate =
+        TargetedFeeAdjustment<Self, TargetBlockFullness, AdjustmentVariable, MinimumMultiplier, MaximumMultiplier>;
     type OperationalFeeMultiplier = ConstU8<5>;
     type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
 }

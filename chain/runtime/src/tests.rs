@@ -8,11 +8,7 @@ use phala_messages::{
     calls::{self, Call, SigningContext},
     storage,
 };
-use sp_runtime::{
-    BuildStorage,
-    generic::Preamble,
-    traits::Checkable,
-};
+use sp_runtime::{BuildStorage, generic::Preamble, traits::Checkable};
 
 fn alice() -> (sp_core::sr25519::Pair, Account) {
     let pair = sp_keyring::Sr25519Keyring::Alice.pair();
@@ -79,7 +75,8 @@ fn calls_are_encoded_as_the_runtime_encodes_them() {
         (
             Call::Session(calls::Session::SetKeys { keys: [[1; 32], [2; 32]], proof: vec![3; 130] }),
             pallet_session::Call::set_keys {
-                keys: opaque::SessionKeys::decode(&mut &[[1u8; 32], [2; 32]].encode()[..]).expect("64 bytes are two keys"),
+                keys: opaque::SessionKeys::decode(&mut &[[1u8; 32], [2; 32]].encode()[..])
+                    .expect("64 bytes are two keys"),
                 proof: vec![3; 130],
             }
             .into(),
@@ -154,7 +151,8 @@ fn storage_lies_where_clients_look_for_it() {
 fn every_preset_builds_a_genesis_that_obeys_the_pallets() {
     for name in genesis::names() {
         let json = genesis::preset(&name).expect("a preset that is listed exists");
-        let config: RuntimeGenesisConfig = serde_json::from_slice(&patched(&json)).expect("a preset is a configuration");
+        let config: RuntimeGenesisConfig =
+            serde_json::from_slice(&patched(&json)).expect("a preset is a configuration");
         sp_io::TestExternalities::default().execute_with(|| {
             config.build();
             assert!(pallet_registry::EvidenceRoot::<Runtime>::exists(), "{name}");

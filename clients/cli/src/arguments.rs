@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn a_size_has_a_unit_or_is_in_bytes() {
-        for (text, bytes) in [("0", 0), ("512", 512), ("64MiB", 64 << 20), ("64 mib", 64 << 20), ("1G", 1 << 30), ("3k", 3 << 10)] {
+        for (text, bytes) in
+            [("0", 0), ("512", 512), ("64MiB", 64 << 20), ("64 mib", 64 << 20), ("1G", 1 << 30), ("3k", 3 << 10)]
+        {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in ["", "MiB", "1.5G", "-1", "1TiB", "4GiB", "1XB"] {
@@ -137,7 +139,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("body");
         std::fs::write(&path, b"\0\xff").unwrap();
-        let arguments = |data: Option<&str>| RequestArguments { method: None, data: data.map(Into::into), headers: vec![] };
+        let arguments =
+            |data: Option<&str>| RequestArguments { method: None, data: data.map(Into::into), headers: vec![] };
         let query = arguments(Some(&format!("@{}", path.display()))).query("/a").unwrap();
         assert_eq!((query.method, &query.body[..]), (Method::POST, &b"\0\xff"[..]));
         assert_eq!(arguments(Some("text")).query("/a").unwrap().body, "text");

@@ -154,10 +154,8 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_causes_and_its_hint() {
-        let failure = Err::<(), _>(std::io::Error::other("disk full"))
-            .doing("writing the spec")
-            .help("make room")
-            .unwrap_err();
+        let failure =
+            Err::<(), _>(std::io::Error::other("disk full")).doing("writing the spec").help("make room").unwrap_err();
         assert_eq!(failure.to_string(), "error: writing the spec\n  caused by: disk full\nhint: make room\n");
         let json = failure.to_json();
         assert_eq!(json["error"], "writing the spec");

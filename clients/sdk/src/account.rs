@@ -62,9 +62,7 @@ impl Hint for AccountError {
         Some(match self {
             Self::Address(_) => "an address is an SS58 text like 45… or 0x and 64 hexadecimal digits".into(),
             Self::Secret => "make an account with `phala account new NAME` and pass `--account NAME`".into(),
-            Self::Development(_) => {
-                "make an account with `phala account new NAME` and pass `--account NAME`".into()
-            }
+            Self::Development(_) => "make an account with `phala account new NAME` and pass `--account NAME`".into(),
             Self::File { source, path } if source.kind() == io::ErrorKind::NotFound => {
                 format!("`phala account list` shows the accounts you have; nothing is at {}", path.display())
             }
@@ -167,15 +165,10 @@ pub fn write_key_file(path: &Path, pair: &KeyPair, phrase: &str) -> Result<(), A
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(file_error)?;
     }
-    let content = KeyFile {
-        format: KEY_FILE_FORMAT,
-        scheme: "sr25519".into(),
-        address: pair.address(),
-        secret: phrase.into(),
-    };
+    let content =
+        KeyFile { format: KEY_FILE_FORMAT, scheme: "sr25519".into(), address: pair.address(), secret: phrase.into() };
     let text = Zeroizing::new(serde_json::to_string_pretty(&content).map_err(|e| file_error(e.into()))?);
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(file_error)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(file_error)?;
     io::Write::write_all(&mut file, text.as_bytes()).and_then(|()| file.sync_all()).map_err(file_error)
 }
 

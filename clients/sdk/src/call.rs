@@ -152,9 +152,10 @@ impl Hint for CallError {
         match self {
             Self::Chain(error) => error.hint(),
             Self::Unknown(_) => Some("`phala programs` lists what there is".into()),
-            Self::NotLive(_) => {
-                Some("its code is not on its worker yet: `phala deploy` uploads it; `phala programs` shows when it is live".into())
-            }
+            Self::NotLive(_) => Some(
+                "its code is not on its worker yet: `phala deploy` uploads it; `phala programs` shows when it is live"
+                    .into(),
+            ),
             Self::NoWorker(_) => Some("`phala status` shows the workers; one must be admitted and assigned".into()),
             Self::Request(_) => Some("PATH begins with /, a header is `name: value`".into()),
             Self::BodyTooLarge { .. } => Some("send it in several calls".into()),
@@ -363,12 +364,20 @@ impl Client {
         Ok((parts, body, hash))
     }
 
-    async fn post(&self, service: &Service, content_type: &str, bytes: Vec<u8>) -> Result<reqwest::Response, CallError> {
+    async fn post(
+        &self,
+        service: &Service,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<reqwest::Response, CallError> {
         let endpoint = service.endpoint();
-        let unreachable =
-            |e: reqwest::Error| CallError::Unreachable { endpoint: endpoint.clone(), reason: crate::chain_of(&e.without_url()) };
+        let unreachable = |e: reqwest::Error| CallError::Unreachable {
+            endpoint: endpoint.clone(),
+            reason: crate::chain_of(&e.without_url()),
+        };
         // The program's own limit ends a query; the client waits a little longer, for the worker to say so.
-        let timeout = Duration::from_millis(u64::from(service.record.manifest.limits.query_ms_max)) + Duration::from_secs(60);
+        let timeout =
+            Duration::from_millis(u64::from(service.record.manifest.limits.query_ms_max)) + Duration::from_secs(60);
         let request = self.http.post(format!("{endpoint}/v1/query")).header("content-type", content_type);
         let response = request.body(bytes).timeout(timeout).send().await.map_err(unreachable)?;
         let status = response.status();

@@ -13,12 +13,10 @@ use crate::{
     rpc::HttpRpc,
 };
 use codec::{Decode, DecodeAll};
-use phala_follow::{
-    Checkpoint, FollowError, Follower, ProveError, ReceiptBundle, Rpc as _, Trust, check_age, prove,
-};
+use phala_follow::{Checkpoint, FollowError, Follower, ProveError, ReceiptBundle, Rpc as _, Trust, check_age, prove};
 use phala_messages::{
-    Account, AnchorRecord, BlockRef, ClusterId, ClusterRecord, GenesisHash, ProgramId, ProgramRecord,
-    SignedReceipt, WorkerId, WorkerRecord, storage,
+    Account, AnchorRecord, BlockRef, ClusterId, ClusterRecord, GenesisHash, ProgramId, ProgramRecord, SignedReceipt,
+    WorkerId, WorkerRecord, storage,
 };
 use phala_units::{Planck, UnixMillis};
 use std::{
@@ -134,11 +132,8 @@ impl Client {
     /// # Errors
     /// [`ChainError`].
     pub async fn connect_to(network: Network, checkpoint: Option<Checkpoint>) -> Result<Self, ChainError> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .no_proxy()
-            .build()
-            .unwrap_or_default();
+        let http =
+            reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).no_proxy().build().unwrap_or_default();
         let rpc = HttpRpc::new(http.clone(), &network.rpc);
         let follow_error = |source| ChainError::Follow { url: network.rpc.clone(), source };
         let mut follower = match checkpoint {

@@ -110,7 +110,11 @@ impl Client {
     ///
     /// # Errors
     /// [`SubmitError`].
-    pub async fn allow_measurement(&self, administrator: &KeyPair, measurement: Measurement) -> Result<(), SubmitError> {
+    pub async fn allow_measurement(
+        &self,
+        administrator: &KeyPair,
+        measurement: Measurement,
+    ) -> Result<(), SubmitError> {
         let call = Box::new(Call::Registry(Registry::AllowMeasurement { measurement }));
         self.submit_and_wait(administrator, &Call::Sudo(Sudo::Sudo { call })).await?;
         Ok(())

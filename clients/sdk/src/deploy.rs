@@ -250,7 +250,9 @@ impl Client {
             let values = self.read_raw_at(block, &keys).await?;
             for (at, id) in ids.iter().enumerate() {
                 let record = decode::<ProgramRecord>(&values, at, "a program")?;
-                if record.is_some_and(|record| record.code == code && record.name == name && record.deployed == block.number) {
+                if record
+                    .is_some_and(|record| record.code == code && record.name == name && record.deployed == block.number)
+                {
                     return Ok(*id);
                 }
             }
@@ -287,8 +289,10 @@ impl Client {
             tokio::time::sleep(POLL).await;
         }
         let total = component.len() as u64;
-        let pieces: Vec<Bytes> =
-            (0..component.len()).step_by(PIECE_BYTES).map(|at| component.slice(at..(at + PIECE_BYTES).min(component.len()))).collect();
+        let pieces: Vec<Bytes> = (0..component.len())
+            .step_by(PIECE_BYTES)
+            .map(|at| component.slice(at..(at + PIECE_BYTES).min(component.len())))
+            .collect();
         let (told, to) = (progress.clone(), endpoint.to_owned());
         let mut done = 0;
         let pieces = stream::iter(pieces.into_iter().map(move |piece| {

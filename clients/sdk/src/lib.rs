@@ -40,13 +40,13 @@ mod submit;
 mod verify;
 
 pub use account::{
-    AccountError, KeyPair, SS58_PREFIX, address, is_development, parse_address, read_key_file,
-    read_key_file_address, write_key_file,
+    AccountError, KeyPair, SS58_PREFIX, address, is_development, parse_address, read_key_file, read_key_file_address,
+    write_key_file,
 };
 pub use call::{Answer, CallError, Problem, Query, ReceiptError, Streamed};
 pub use client::{AccountState, ChainError, Client, HEAD_AGE_MS_MAX, Head, now};
 pub use cluster::{ClusterError, assign_worker_call, create_cluster_call};
-pub use deploy::{Deployed, Deployment, DeployError, Step};
+pub use deploy::{DeployError, Deployed, Deployment, Step};
 pub use logs::{LogLine, LogsError};
 pub use network::{Network, NetworkError};
 pub use programs::{Listed, ResolveError};

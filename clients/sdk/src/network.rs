@@ -54,9 +54,7 @@ pub enum NetworkError {
 impl Hint for NetworkError {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Absent(_) => {
-                "start one with `phala up`, or name another with --dir D (or PHALA_DIR=D)".into()
-            }
+            Self::Absent(_) => "start one with `phala up`, or name another with --dir D (or PHALA_DIR=D)".into(),
             Self::File { path, .. } => format!("check that {} is yours", path.display()),
             Self::Malformed { path, .. } | Self::Format { path, .. } => format!(
                 "`phala down`, remove {} and start again with `phala up`",
@@ -116,8 +114,8 @@ impl Network {
             }
             other => other.map_err(|source| NetworkError::File { path: path.clone(), source })?,
         };
-        let network: Self = serde_json::from_str(&text)
-            .map_err(|source| NetworkError::Malformed { path: path.clone(), source })?;
+        let network: Self =
+            serde_json::from_str(&text).map_err(|source| NetworkError::Malformed { path: path.clone(), source })?;
         if network.format != NETWORK_FORMAT {
             return Err(NetworkError::Format { path, format: network.format });
         }

@@ -57,9 +57,7 @@ pub(crate) fn explain(error: &[u8]) -> (String, Option<&'static str>) {
             Some(refusal) => return (refusal.to_string(), None),
             None => return (format!("a worker's message broke rule {code}"), None),
         },
-        [3, PROGRAMS, index, ..] if usize::from(*index) < PROGRAMS_ERRORS.len() => {
-            PROGRAMS_ERRORS[usize::from(*index)]
-        }
+        [3, PROGRAMS, index, ..] if usize::from(*index) < PROGRAMS_ERRORS.len() => PROGRAMS_ERRORS[usize::from(*index)],
         // InsufficientBalance, and the order of FRAME's balances errors.
         [3, BALANCES, 2, ..] => POOR,
         [3, BALANCES, 4, ..] => (

@@ -62,12 +62,13 @@ impl Hint for SubmitError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Chain(error) => error.hint(),
-            Self::Refused { reason, .. } if reason.contains("pay") || reason.contains("balance") => {
-                Some("the account needs PHA: `phala account transfer` sends some, from //Alice on a development network".into())
-            }
-            Self::Refused { .. } | Self::Replaced => {
-                Some("try again; two commands that sign with one account at the same moment get in each other's way".into())
-            }
+            Self::Refused { reason, .. } if reason.contains("pay") || reason.contains("balance") => Some(
+                "the account needs PHA: `phala account transfer` sends some, from //Alice on a development network"
+                    .into(),
+            ),
+            Self::Refused { .. } | Self::Replaced => Some(
+                "try again; two commands that sign with one account at the same moment get in each other's way".into(),
+            ),
             Self::Answer(_) => Some("the node runs other software, or it lies; ask another node".into()),
             Self::Failed { hint, .. } => hint.map(Into::into),
             Self::Timeout => Some("is the chain moving? `phala status` shows its height".into()),

@@ -50,7 +50,8 @@ impl Hint for VerifyError {
             }
             Self::Refused(_) => "do not believe the answer".into(),
             Self::OtherRequest | Self::OtherResponse => {
-                "compare with the files that `phala call --save-request F --save-response F` wrote with this receipt".into()
+                "compare with the files that `phala call --save-request F --save-response F` wrote with this receipt"
+                    .into()
             }
             Self::NotHttp(_) => "`phala call --save-request F --save-response F` writes such files".into(),
         })

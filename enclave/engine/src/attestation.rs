@@ -62,7 +62,12 @@ mod tests {
         let data = report_data(&ProgramId([7; 32]), b"nonce");
         assert_eq!(
             hex::encode(&data[..32]),
-            hex::encode(phala_messages::transcript::sha256(&[b"phala/program-quote/v1".as_slice(), &[7; 32], b"nonce"].concat()).0)
+            hex::encode(
+                phala_messages::transcript::sha256(
+                    &[b"phala/program-quote/v1".as_slice(), &[7; 32], b"nonce"].concat()
+                )
+                .0
+            )
         );
         assert_eq!(data[32..], [0; 32]);
     }

@@ -180,7 +180,12 @@ mod tests {
 
     #[test]
     fn an_unknown_import_is_refused_by_its_name() {
-        for name in ["wasi:nn/graph@0.2.0", "wasi:http/types@0.3.0-rc-2026-01-06", "wasi:keyvalue/store@0.2.0", "wasi:io/poll@1.0.0"] {
+        for name in [
+            "wasi:nn/graph@0.2.0",
+            "wasi:http/types@0.3.0-rc-2026-01-06",
+            "wasi:keyvalue/store@0.2.0",
+            "wasi:io/poll@1.0.0",
+        ] {
             assert_eq!(audit(&component(name, HANDLER)), Err(AuditError::UnknownImport(name.into())));
         }
     }

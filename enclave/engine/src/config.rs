@@ -2,9 +2,7 @@
 
 use crate::host::{
     HasHost, Host,
-    bindings::wasi::{
-        config0_2_0_draft as draft, config0_2_0_draft_2024_09_27 as spin, config0_2_0_rc_1 as rc1,
-    },
+    bindings::wasi::{config0_2_0_draft as draft, config0_2_0_draft_2024_09_27 as spin, config0_2_0_rc_1 as rc1},
 };
 use wasmtime::component::Linker;
 
@@ -21,8 +19,7 @@ macro_rules! config {
                 }
 
                 fn get_all(&mut self) -> wasmtime::Result<Result<Vec<(String, String)>, interface::$error>> {
-                    let all: Vec<_> =
-                        self.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+                    let all: Vec<_> = self.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
                     self.meter.charge(all.iter().map(|(key, value)| key.len() + value.len()).sum())?;
                     Ok(Ok(all))
                 }

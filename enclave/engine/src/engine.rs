@@ -85,7 +85,8 @@ impl Engine {
         }
         let _only_one_makes_it = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if cell.get().is_none() {
-            let made = Flavor::new(&self.config, world, nans).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
+            let made =
+                Flavor::new(&self.config, world, nans).map_err(|error| EngineError::Runtime(format!("{error:#}")))?;
             let _ = cell.set(made);
         }
         Ok(cell.get().expect("just set"))
@@ -166,7 +167,8 @@ mod tests {
 
     #[test]
     fn every_flavor_links() {
-        let engine = Engine::new(EngineConfig { instances_max: 4, ..EngineConfig::default() }).expect("this machine runs it");
+        let engine =
+            Engine::new(EngineConfig { instances_max: 4, ..EngineConfig::default() }).expect("this machine runs it");
         for world in [World::P2, World::P3] {
             for nans in [Nans::Native, Nans::Canonical] {
                 engine.flavor(world, nans).expect("everything links");

@@ -1,11 +1,11 @@
 //! What one instance stands on: its side of every host function, for one call.
 
 use crate::{
+    attestation,
     audit::World,
     call::{Call, Context, Mode, Settings},
     clocks::{self, Clock},
-    config, context, http,
-    keys,
+    config, context, http, keys,
     keyvalue::{self, State},
     limits::{HANDLES_MAX, Limits},
     logging::{self, Lines},
@@ -13,12 +13,13 @@ use crate::{
     outbound::{AllowList, Fetcher},
     ports::{Attester, LogLevel, LogSink, ProgramKeys},
     random::{self, Random},
-    attestation,
 };
 use phala_messages::program::ProgramLimits;
 use std::sync::Arc;
 use wasmtime::component::{HasData, Linker, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, cli::WasiCliView, filesystem::WasiFilesystemView, sockets::WasiSocketsView};
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView, cli::WasiCliView, filesystem::WasiFilesystemView, sockets::WasiSocketsView,
+};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
@@ -71,7 +72,11 @@ pub(crate) struct Host {
 
 impl Host {
     /// Everything of `call` but the request.
-    pub(crate) fn new(call: Call, limits: &ProgramLimits, allowed: Arc<AllowList>) -> (Self, ::http::Request<crate::Body>) {
+    pub(crate) fn new(
+        call: Call,
+        limits: &ProgramLimits,
+        allowed: Arc<AllowList>,
+    ) -> (Self, ::http::Request<crate::Body>) {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
         let host = Self {

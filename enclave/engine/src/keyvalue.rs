@@ -236,7 +236,11 @@ impl Host {
     }
 
     /// All or nothing: what fails in the middle is undone.
-    fn kv_all(&mut self, bucket: &Resource<Bucket>, changes: Vec<(String, Option<Bytes>)>) -> wasmtime::Result<Result<()>> {
+    fn kv_all(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> wasmtime::Result<Result<()>> {
         let bytes = changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len)).sum();
         self.meter.charge(bytes)?;
         self.meter.charge_work(changes.len() as u64 * 100)?;

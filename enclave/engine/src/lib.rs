@@ -53,9 +53,7 @@ mod random;
 mod run;
 
 pub use artifact::{Artifact, CompileError, Nans};
-pub use call::{
-    Answer, Body, BodyError, Call, CallError, Changes, Context, Mode, Outcome, Settings, whole_body,
-};
+pub use call::{Answer, Body, BodyError, Call, CallError, Changes, Context, Mode, Outcome, Settings, whole_body};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use limits::HANDLES_MAX;
 pub use ports::{Attester, LogLevel, LogSink, Outbound, OutboundError, ProgramKeys, Snapshot};

@@ -133,7 +133,11 @@ impl WasiHttpHooks for Fetcher {
     }
 }
 
-async fn fetch(port: Arc<dyn Outbound>, request: http::Request<WasiBody>, options: RequestOptions) -> Result<Exchange, Error> {
+async fn fetch(
+    port: Arc<dyn Outbound>,
+    request: http::Request<WasiBody>,
+    options: RequestOptions,
+) -> Result<Exchange, Error> {
     let deadline = Instant::now() + Duration::from_millis(OUTBOUND_MS_MAX.into());
     let wanted = options.connect_timeout.unwrap_or_default() + options.first_byte_timeout.unwrap_or(Duration::MAX / 4);
     let head_deadline = Instant::now().checked_add(wanted).map_or(deadline, |wanted| wanted.min(deadline));
@@ -168,7 +172,9 @@ impl From<OutboundError> for Error {
     fn from(error: OutboundError) -> Self {
         match error {
             OutboundError::AddressNotPublic(_) => Self::DestinationIpProhibited,
-            OutboundError::NameNotFound(name) => Self::DnsError { rcode: Some(format!("no address for {name}")), info_code: None },
+            OutboundError::NameNotFound(name) => {
+                Self::DnsError { rcode: Some(format!("no address for {name}")), info_code: None }
+            }
             OutboundError::NotConnected(_) => Self::ConnectionRefused,
             OutboundError::Tls(_) => Self::TlsProtocolError,
             OutboundError::OutOfTime => Self::HttpResponseTimeout,
@@ -207,7 +213,10 @@ impl http_body::Body for Capped {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.deadline.as_mut().poll(context).is_ready() {
             return Poll::Ready(Some(Err(BodyError::OutOfTime)));
         }
@@ -271,7 +280,18 @@ mod tests {
 
     #[test]
     fn what_names_no_host_is_refused() {
-        for entry in ["", "*", "*.", "a b", "user@example.com", "https://example.com", "example.com:", "example.com:99999", "a.*.com", "example.com/path"] {
+        for entry in [
+            "",
+            "*",
+            "*.",
+            "a b",
+            "user@example.com",
+            "https://example.com",
+            "example.com:",
+            "example.com:99999",
+            "a.*.com",
+            "example.com/path",
+        ] {
             assert_eq!(AllowList::parse([entry.as_bytes()]).map(drop).err(), Some(HostError(entry.into())), "{entry}");
         }
         assert!(AllowList::parse([b"\xff".as_slice()]).is_err());

@@ -25,7 +25,11 @@ pub trait Outbound: Send + Sync {
     ///
     /// # Errors
     /// See [`OutboundError`]; [`OutboundError::OutOfTime`] when there is no head within `timeout`.
-    async fn fetch(&self, request: http::Request<Body>, timeout: Duration) -> Result<http::Response<Body>, OutboundError>;
+    async fn fetch(
+        &self,
+        request: http::Request<Body>,
+        timeout: Duration,
+    ) -> Result<http::Response<Body>, OutboundError>;
 }
 
 /// Why a fetch failed. The program is told.

@@ -270,7 +270,8 @@ async fn handle_p3(
     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
     let handled = store.run_concurrent(async |accessor| {
         let (head, heading) = futures_oneshot::channel();
-        let prepared = accessor.with(|mut access| Prepared::new(access.as_context_mut(), proxy, request, Host::http, head))?;
+        let prepared =
+            accessor.with(|mut access| Prepared::new(access.as_context_mut(), proxy, request, Host::http, head))?;
         let forward = async {
             match heading.await {
                 Ok(Ok(head)) => slot.put(Ok(head)),
@@ -302,7 +303,11 @@ fn explain(error: &wasmtime::Error, host: &Host) -> CallError {
         return CallError::TooManyHandles(HANDLES_MAX);
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return if exit.0 == 0 { CallError::NoResponse } else { CallError::Trap(format!("it exited with code {}", exit.0)) };
+        return if exit.0 == 0 {
+            CallError::NoResponse
+        } else {
+            CallError::Trap(format!("it exited with code {}", exit.0))
+        };
     }
     if let Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig) = error.downcast_ref() {
         return CallError::HeadTooLarge;

@@ -4,7 +4,10 @@ use crate::{
     call::{CallError, Mode},
     host::{HasHost, Host},
 };
-use chacha20::{ChaCha20Rng, rand_core::{Rng, SeedableRng}};
+use chacha20::{
+    ChaCha20Rng,
+    rand_core::{Rng, SeedableRng},
+};
 use wasmtime::component::Linker;
 use wasmtime_wasi::{p2::bindings::random as p2, p3::bindings::random as p3};
 

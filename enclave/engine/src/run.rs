@@ -108,7 +108,10 @@ impl Run {
     }
 
     /// Runs the program until its answer has a head.
-    pub(crate) async fn head(&mut self, slot: &HeadSlot) -> Result<(http::Response<WasiBody>, Option<Outcome>), CallError> {
+    pub(crate) async fn head(
+        &mut self,
+        slot: &HeadSlot,
+    ) -> Result<(http::Response<WasiBody>, Option<Outcome>), CallError> {
         let mut outcome = None;
         let head = std::future::poll_fn(|context| {
             let step = self.step(context);
@@ -184,13 +187,16 @@ impl AnswerBody {
     fn poll_inner(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         // Without tokio's budget: a channel that has something must say so, or what was written looks lost.
-        let frame = pin!(tokio::task::unconstrained(std::future::poll_fn(|context| Pin::new(&mut *inner).poll_frame(context))));
+        let frame =
+            pin!(tokio::task::unconstrained(std::future::poll_fn(|context| Pin::new(&mut *inner).poll_frame(context))));
         match ready!(frame.poll(context)) {
             None => {
                 self.inner = None;
                 Poll::Ready(None)
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(CallError::Broken(format!("the answer's body broke off: {error}"))))),
+            Some(Err(error)) => {
+                Poll::Ready(Some(Err(CallError::Broken(format!("the answer's body broke off: {error}")))))
+            }
             Some(Ok(frame)) => {
                 self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if self.bytes > ANSWER_BODY_BYTES_MAX {
@@ -221,7 +227,10 @@ impl http_body::Body for AnswerBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
             let ended = match self.poll_inner(context) {
                 Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),

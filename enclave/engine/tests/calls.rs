@@ -107,7 +107,8 @@ async fn a_command_reads_its_writes_and_leaves_them_behind() {
             r#"Ok(["a", "n"])"#
         ]
     );
-    let change = |key: &str, value: Option<&'static str>| (("default".to_owned(), key.to_owned()), value.map(Into::into));
+    let change =
+        |key: &str, value: Option<&'static str>| (("default".to_owned(), key.to_owned()), value.map(Into::into));
     assert_eq!(outcome.changes, [change("a", Some("new")), change("b", None), change("n", Some("3"))].into());
 }
 
@@ -172,7 +173,10 @@ async fn state_that_is_full_is_refused_in_words() {
 
 #[tokio::test]
 async fn settings_are_read() {
-    assert_eq!(ask(&PROGRAM, "/config?greeting").await, Ok(r#"Some("hi") [("greeting", "hi"), ("other", "1")]"#.into()));
+    assert_eq!(
+        ask(&PROGRAM, "/config?greeting").await,
+        Ok(r#"Some("hi") [("greeting", "hi"), ("other", "1")]"#.into())
+    );
     assert_eq!(ask(&PROGRAM, "/config?none").await, Ok(r#"None [("greeting", "hi"), ("other", "1")]"#.into()));
 }
 
@@ -237,7 +241,16 @@ async fn a_command_has_the_blocks_clock_and_sleeps_in_no_time() {
 #[tokio::test]
 async fn the_same_command_gives_the_same_everywhere() {
     let other = load(&engine(), &PROBE, &Default::default());
-    for path in ["/hello", "/random", "/time", "/timeouts", "/kv?inc:n=1;set:a=b;list", "/stream?20", "/large-body?300000", "/trap"] {
+    for path in [
+        "/hello",
+        "/random",
+        "/time",
+        "/timeouts",
+        "/kv?inc:n=1;set:a=b;list",
+        "/stream?20",
+        "/large-body?300000",
+        "/trap",
+    ] {
         let run = |program| finish(program, call(COMMAND, get(path), Fixed::of([("x", "y")]), &Arc::default()));
         let first = run(&PROGRAM).await.map(|(response, outcome)| (response.into_body(), outcome));
         let again = run(&PROGRAM).await.map(|(response, outcome)| (response.into_body(), outcome));
@@ -250,14 +263,17 @@ async fn the_same_command_gives_the_same_everywhere() {
 #[tokio::test]
 async fn another_seed_gives_other_randomness_and_a_query_fresh_one() {
     let seeded = |seed| Mode::Command { index: 0, time: UnixMillis(0), seed };
-    let random = async |mode| text(finish(&PROGRAM, call(mode, get("/random"), Fixed::default(), &Arc::default())).await).unwrap();
+    let random = async |mode| {
+        text(finish(&PROGRAM, call(mode, get("/random"), Fixed::default(), &Arc::default())).await).unwrap()
+    };
     assert_ne!(random(seeded([1; 32])).await, random(seeded([2; 32])).await);
     assert_ne!(random(Mode::Query).await, random(Mode::Query).await);
 }
 
 #[tokio::test]
 async fn canonical_nans_are_a_program_of_their_own() {
-    let program = load(&ENGINE, &PROBE, &phala_messages::program::Manifest { canonical_nans: true, ..Default::default() });
+    let program =
+        load(&ENGINE, &PROBE, &phala_messages::program::Manifest { canonical_nans: true, ..Default::default() });
     assert_eq!(order(&program, "/hello").await, Ok("hello, world".into()));
 }
 

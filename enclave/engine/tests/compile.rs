@@ -55,7 +55,10 @@ fn what_is_no_component_is_refused() {
 #[test]
 fn a_truncated_component_is_refused() {
     for length in [8, 100, 1_000, PROBE.len() / 2, PROBE.len() - 1] {
-        assert!(matches!(compile(&PROBE[..length]), CompileError::NotWebAssembly(_) | CompileError::NoHandler), "{length}");
+        assert!(
+            matches!(compile(&PROBE[..length]), CompileError::NotWebAssembly(_) | CompileError::NoHandler),
+            "{length}"
+        );
     }
 }
 
@@ -98,8 +101,13 @@ fn a_component_fits_exactly_and_not_a_byte_more() {
 #[test]
 fn too_many_memories_are_refused() {
     let memories = "(memory 1) ".repeat(33);
-    let many = component(&format!("(component (core module $many {memories}) (core instance (instantiate $many)) {HANDLER})"));
-    assert!(matches!(compile(&many), CompileError::Unsupported(_) | CompileError::NotWebAssembly(_)), "{}", compile(&many));
+    let many =
+        component(&format!("(component (core module $many {memories}) (core instance (instantiate $many)) {HANDLER})"));
+    assert!(
+        matches!(compile(&many), CompileError::Unsupported(_) | CompileError::NotWebAssembly(_)),
+        "{}",
+        compile(&many)
+    );
 }
 
 #[tokio::test]

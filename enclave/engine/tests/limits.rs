@@ -54,7 +54,8 @@ async fn an_endless_loop_ends_with_the_commands_fuel() {
 
 #[tokio::test]
 async fn the_last_unit_of_fuel_decides() {
-    let (_, outcome) = finish(&PROGRAM, call(COMMAND, get("/count?1000"), Fixed::default(), &Arc::default())).await.unwrap();
+    let (_, outcome) =
+        finish(&PROGRAM, call(COMMAND, get("/count?1000"), Fixed::default(), &Arc::default())).await.unwrap();
     let enough = probe(|manifest| manifest.limits.command_fuel_max = outcome.fuel);
     assert_eq!(order(&enough, "/count?1000").await, Ok("1000".into()));
     let short = probe(|manifest| manifest.limits.command_fuel_max = outcome.fuel - 1);
@@ -101,7 +102,10 @@ async fn deep_recursion_ends_on_the_stack() {
 #[tokio::test]
 async fn handles_are_limited() {
     assert_eq!(ask(&PROGRAM, &format!("/handles?{}", HANDLES_MAX / 2)).await, Ok((HANDLES_MAX / 2).to_string()));
-    assert_eq!(ask(&PROGRAM, &format!("/handles?{}", 2 * HANDLES_MAX)).await, Err(CallError::TooManyHandles(HANDLES_MAX)));
+    assert_eq!(
+        ask(&PROGRAM, &format!("/handles?{}", 2 * HANDLES_MAX)).await,
+        Err(CallError::TooManyHandles(HANDLES_MAX))
+    );
 }
 
 #[tokio::test]
@@ -252,7 +256,8 @@ async fn many_bad_calls_do_not_hurt_a_good_one() {
         manifest.limits.query_ms_max = 500;
         manifest.limits.memory_bytes_max = 16 * MIB;
     });
-    let bad = ["/trap", "/loop", "/memory?90000000", "/recursion?100000000", "/handles?20000", "/no-response", "/never-ends"];
+    let bad =
+        ["/trap", "/loop", "/memory?90000000", "/recursion?100000000", "/handles?20000", "/no-response", "/never-ends"];
     let bad = join_all((0..21).map(|n| ask(&program, bad[n % bad.len()])));
     let (bad, good) = tokio::join!(bad, join_all((0..20).map(|_| ask(&PROGRAM, "/hello"))));
     assert!(bad.iter().all(Result::is_err), "{bad:?}");

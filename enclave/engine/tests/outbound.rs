@@ -23,12 +23,16 @@ async fn a_query_fetches_from_hosts_on_its_list() {
         ("https://other.com/", "ErrorCode::HttpRequestDenied"),
         ("http://a.b.test/", "ErrorCode::HttpRequestDenied"),
     ] {
-        let seen = text(finish(&program, call(Mode::Query, get(&format!("/fetch?{url}")), Fixed::default(), &world)).await);
+        let seen =
+            text(finish(&program, call(Mode::Query, get(&format!("/fetch?{url}")), Fixed::default(), &world)).await);
         assert_eq!(seen, Ok(answer.into()), "{url}");
     }
     assert_eq!(*world.fetched.lock().unwrap(), ["GET https://example.com/a?b 0", "GET http://a.b.test:8080/ 0"]);
     let logs = world.logs.lock().unwrap();
-    assert!(logs.contains(&"warn outbound: other.com is not among the program's outbound hosts".to_owned()), "{logs:?}");
+    assert!(
+        logs.contains(&"warn outbound: other.com is not among the program's outbound hosts".to_owned()),
+        "{logs:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The keys of one program's state, and what is made of them: names, leaves, nonces, seals.
 
 use crate::entry::Kind;
-use phala_crypto::{OpenError, SEAL_NONCE_BYTES, Secret, SealKey, derive, keyed_hash};
+use phala_crypto::{OpenError, SEAL_NONCE_BYTES, SealKey, Secret, derive, keyed_hash};
 use phala_messages::ProgramId;
 
 /// Where randomness comes from: the platform, inside the TEE.
@@ -60,7 +60,13 @@ impl StateKeys {
     }
 
     /// Seals an entry into its place.
-    pub(crate) fn seal(&self, program: &ProgramId, name: &Name, plain: &[u8], entropy: &dyn Entropy) -> (Nonce, Vec<u8>) {
+    pub(crate) fn seal(
+        &self,
+        program: &ProgramId,
+        name: &Name,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> (Nonce, Vec<u8>) {
         let nonce = self.nonce(name, plain, entropy);
         (nonce, self.seal.seal(nonce, &place(program, name), plain))
     }

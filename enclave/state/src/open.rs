@@ -88,7 +88,12 @@ impl ProgramState {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(disk: Arc<dyn Disk>, program: ProgramId, keys: StateKeys, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        program: ProgramId,
+        keys: StateKeys,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
         let mut found = Found::default();
         let mut newest = Snapshot::empty();
         let meta_name = Meta::name(&keys);
@@ -134,7 +139,14 @@ impl ProgramState {
 
 impl Found {
     /// Opens one entry and notes it. False if it is none of ours in its own place.
-    fn take(&mut self, newest: &mut Snapshot, keys: &StateKeys, program: &ProgramId, name: &[u8], sealed: &[u8]) -> bool {
+    fn take(
+        &mut self,
+        newest: &mut Snapshot,
+        keys: &StateKeys,
+        program: &ProgramId,
+        name: &[u8],
+        sealed: &[u8],
+    ) -> bool {
         let Ok((nonce, plain)) = keys.open(program, name, sealed) else { return false };
         let Some(entry) = Entry::decode(&plain) else { return false };
         let own_name = entry.name(keys);
@@ -260,7 +272,10 @@ mod tests {
         assert_eq!(open(vec![], |meta| meta.encode()).map(|state| state.version()).ok(), Some(2));
         let newer = open(vec![], |meta| [&[FORMAT + 1][..], &meta.encode()[1..], b"more"].concat());
         assert!(matches!(newer.err(), Some(OpenError::Format(format)) if format == FORMAT + 1));
-        assert!(matches!(open(vec![], |meta| [&meta.encode()[..], b"more"].concat()).err(), Some(OpenError::MetaAltered)));
+        assert!(matches!(
+            open(vec![], |meta| [&meta.encode()[..], b"more"].concat()).err(),
+            Some(OpenError::MetaAltered)
+        ));
         assert!(matches!(open(vec![], |_| vec![]).err(), Some(OpenError::MetaAltered)));
     }
 

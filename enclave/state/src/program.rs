@@ -204,7 +204,8 @@ impl ProgramState {
         self.put_local(&mut writes, undo_name(&self.keys, commit.version), &Entry::Undo(undo));
         let mut attachments = self.attachments.clone();
         for (number, bytes) in commit.attachments {
-            let nonce = self.put_local(&mut writes, attachment_name(&self.keys, number), &Entry::Attachment { number, bytes });
+            let nonce =
+                self.put_local(&mut writes, attachment_name(&self.keys, number), &Entry::Attachment { number, bytes });
             attachments.insert(number, nonce);
         }
         next.version = commit.version;
@@ -221,12 +222,17 @@ impl ProgramState {
     ///
     /// # Errors
     /// [`CommitError::Disk`] and [`CommitError::MustReopen`].
-    pub fn retire_below(&mut self, version: u64, attachments: impl IntoIterator<Item = u64>) -> Result<(), CommitError> {
+    pub fn retire_below(
+        &mut self,
+        version: u64,
+        attachments: impl IntoIterator<Item = u64>,
+    ) -> Result<(), CommitError> {
         if self.must_reopen {
             return Err(CommitError::MustReopen);
         }
         let mut writes = Writes::default();
-        let retired: Vec<u64> = self.kept.iter().filter(|(_, kept)| kept.before.version < version).map(|(to, _)| *to).collect();
+        let retired: Vec<u64> =
+            self.kept.iter().filter(|(_, kept)| kept.before.version < version).map(|(to, _)| *to).collect();
         for to in &retired {
             writes.delete(undo_name(&self.keys, *to));
         }
@@ -253,7 +259,11 @@ impl ProgramState {
         for ((bucket, key), value) in &commit.changes {
             let old = next.put(bucket, key, value.clone());
             if old != *value {
-                let entry = value.as_ref().map(|value| Entry::State { bucket: bucket.clone(), key: key.clone(), value: value.to_vec() });
+                let entry = value.as_ref().map(|value| Entry::State {
+                    bucket: bucket.clone(),
+                    key: key.clone(),
+                    value: value.to_vec(),
+                });
                 staged.push((state_leaf(&self.keys, bucket, key, value.as_ref()), entry));
                 undo.changes.push((bucket.clone(), key.clone(), old.map(|old| old.to_vec())));
             }

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_root_is_that_of_the_leaves_however_they_came() {
-        let all: std::collections::BTreeMap<_, _> = (0..100).map(|n| leaf(n)).map(|(name, leaf)| (name, leaf.unwrap())).collect();
+        let all: std::collections::BTreeMap<_, _> =
+            (0..100).map(|n| leaf(n)).map(|(name, leaf)| (name, leaf.unwrap())).collect();
         let at_once = Layout::trie_root(all.clone());
         let mut tree = Tree::new();
         for n in (0..150).rev() {

@@ -22,7 +22,9 @@ fn some_state(disk: &Arc<impl Disk + 'static>) -> ProgramState {
         let mut commit = Commit { version, pending: b"canary-pending".to_vec(), ..Commit::default() };
         for n in 0..4 {
             let key = format!("canary-key {n}");
-            commit.changes.insert(("canary-bucket".into(), key), Some(Bytes::from(format!("canary-value {}", n + version))));
+            commit
+                .changes
+                .insert(("canary-bucket".into(), key), Some(Bytes::from(format!("canary-value {}", n + version))));
         }
         commit.settings.insert("canary-setting".into(), Some(format!("canary-setting {version}")));
         commit.attachments.insert(version, format!("canary-attachment {version}").into_bytes());
@@ -117,7 +119,9 @@ fn any_dropped_entry_is_noticed() {
         let mut entries = good.clone();
         entries.remove(name);
         match reopen(entries).err().expect("noticed") {
-            OpenError::Count { expected, found } => assert_eq!((expected, found), (good.len() as u64 - 1, good.len() as u64 - 2)),
+            OpenError::Count { expected, found } => {
+                assert_eq!((expected, found), (good.len() as u64 - 1, good.len() as u64 - 2))
+            }
             OpenError::NoMeta { entries } => {
                 assert_eq!(entries, good.len() as u64 - 1);
                 without_meta += 1;
@@ -255,7 +259,11 @@ fn another_key_or_program_opens_nothing() {
 fn an_entry_given_twice_is_noticed() {
     struct Twice(MemoryDisk);
     impl Disk for Twice {
-        fn load(&self, program: &ProgramId, visit: &mut dyn FnMut(Vec<u8>, Vec<u8>)) -> Result<(), phala_state::DiskError> {
+        fn load(
+            &self,
+            program: &ProgramId,
+            visit: &mut dyn FnMut(Vec<u8>, Vec<u8>),
+        ) -> Result<(), phala_state::DiskError> {
             self.0.load(program, visit)?;
             let (name, bytes) = self.0.copy(program).into_iter().next_back().expect("there are some");
             visit(name, bytes);
@@ -302,7 +310,8 @@ fn no_plaintext_lies_on_disk() {
     let disk = Arc::new(RecordingDisk::default());
     some_state(&disk);
     let batches = disk.batches.lock().unwrap();
-    let written: Vec<u8> = batches.iter().flatten().flat_map(|(name, bytes)| name.iter().chain(bytes.iter().flatten())).copied().collect();
+    let written: Vec<u8> =
+        batches.iter().flatten().flat_map(|(name, bytes)| name.iter().chain(bytes.iter().flatten())).copied().collect();
     assert!(written.len() > 1_000);
     for canary in CANARIES.iter().chain(&["canary-pending", "canary"]) {
         assert!(!written.windows(canary.len()).any(|window| window == canary.as_bytes()), "{canary}");

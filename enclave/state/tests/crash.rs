@@ -33,7 +33,13 @@ struct FailingDisk {
 
 impl FailingDisk {
     fn new(fatal: usize, fate: Fate) -> Arc<Self> {
-        Arc::new(Self { inner: MemoryDisk::new(), fatal, fate, batches: AtomicUsize::new(0), size: AtomicUsize::new(0) })
+        Arc::new(Self {
+            inner: MemoryDisk::new(),
+            fatal,
+            fate,
+            batches: AtomicUsize::new(0),
+            size: AtomicUsize::new(0),
+        })
     }
 }
 
@@ -166,7 +172,10 @@ fn a_batch_that_the_disk_tears_is_noticed() {
             }
             let error = open(&disk).err().expect("noticed");
             assert!(
-                matches!(error, OpenError::NoMeta { .. } | OpenError::Count { .. } | OpenError::Root { .. } | OpenError::LocalRoot),
+                matches!(
+                    error,
+                    OpenError::NoMeta { .. } | OpenError::Count { .. } | OpenError::Root { .. } | OpenError::LocalRoot
+                ),
                 "{error}"
             );
             torn += 1;
@@ -207,7 +216,12 @@ fn queries_read_the_anchored_version_while_the_next_is_made_and_after_a_crash() 
     let anchored = state.commit(put(1, "a", "anchored")).unwrap();
     state.retire_below(1, []).unwrap();
     let serving = state.at_anchor(1, &anchored).unwrap();
-    let commit = Commit { version: 2, pending: b"anchor of 2".to_vec(), changes: change("b", "a", Some(b"next")), ..Commit::default() };
+    let commit = Commit {
+        version: 2,
+        pending: b"anchor of 2".to_vec(),
+        changes: change("b", "a", Some(b"next")),
+        ..Commit::default()
+    };
     let next = state.commit(commit).unwrap();
     assert_eq!(serving.get("b", "a").as_deref(), Some(&b"anchored"[..]));
     drop(state);

@@ -5,7 +5,9 @@ mod common;
 use bytes::Bytes;
 use common::*;
 use phala_messages::limits::*;
-use phala_state::{ATTACHMENT_BYTES_MAX, Changes, Commit, CommitError, MemoryDisk, PENDING_BYTES_MAX, ProgramState, VERSIONS_KEPT_MAX};
+use phala_state::{
+    ATTACHMENT_BYTES_MAX, Changes, Commit, CommitError, MemoryDisk, PENDING_BYTES_MAX, ProgramState, VERSIONS_KEPT_MAX,
+};
 use std::sync::Arc;
 
 /// `fits` is taken, `exceeds` is refused without a trace.
@@ -36,14 +38,18 @@ fn a_key_has_a_limit() {
 fn a_buckets_name_has_a_limit() {
     let bucket = |bytes| with(change(&"b".repeat(bytes), "k", Some(b"v")));
     let max = STATE_KEY_BYTES_MAX as usize;
-    assert!(matches!(at_the_limit(bucket(max), bucket(max + 1)), CommitError::BucketTooLong { bytes } if bytes == max + 1));
+    assert!(
+        matches!(at_the_limit(bucket(max), bucket(max + 1)), CommitError::BucketTooLong { bytes } if bytes == max + 1)
+    );
 }
 
 #[test]
 fn a_value_has_a_limit() {
     let value = |bytes| with(change("b", "k", Some(&vec![7; bytes])));
     let max = STATE_VALUE_BYTES_MAX as usize;
-    assert!(matches!(at_the_limit(value(max), value(max + 1)), CommitError::ValueTooLong { bytes } if bytes == max + 1));
+    assert!(
+        matches!(at_the_limit(value(max), value(max + 1)), CommitError::ValueTooLong { bytes } if bytes == max + 1)
+    );
 }
 
 #[test]
@@ -76,15 +82,21 @@ fn a_state_has_a_limit() {
 
 #[test]
 fn a_setting_has_a_limit() {
-    let setting = |bytes: usize| Commit { settings: [("key".into(), Some("v".repeat(bytes - 3)))].into(), ..Commit::default() };
+    let setting =
+        |bytes: usize| Commit { settings: [("key".into(), Some("v".repeat(bytes - 3)))].into(), ..Commit::default() };
     let max = SETTING_BYTES_MAX as usize;
-    assert!(matches!(at_the_limit(setting(max), setting(max + 1)), CommitError::SettingTooLong { bytes } if bytes == max + 1));
+    assert!(
+        matches!(at_the_limit(setting(max), setting(max + 1)), CommitError::SettingTooLong { bytes } if bytes == max + 1)
+    );
 }
 
 #[test]
 fn settings_have_a_limit_in_number() {
     let max = SETTINGS_MAX as usize;
-    let settings = |from: usize, to| Commit { settings: (from..to).map(|n| (n.to_string(), Some(String::new()))).collect(), ..Commit::default() };
+    let settings = |from: usize, to| Commit {
+        settings: (from..to).map(|n| (n.to_string(), Some(String::new()))).collect(),
+        ..Commit::default()
+    };
     let error = at_the_limit(settings(0, max), settings(max, max + 1));
     assert!(matches!(error, CommitError::TooManySettings { count } if count == max + 1));
 }
@@ -134,7 +146,10 @@ fn what_is_too_large_is_told_without_telling_what_it_is() {
     let secret = "canary".repeat(1_000);
     let errors = [
         state.commit(put(1, &secret, "v")).unwrap_err().to_string(),
-        state.commit(Commit { settings: [(secret.repeat(10), None)].into(), version: 1, ..Commit::default() }).unwrap_err().to_string(),
+        state
+            .commit(Commit { settings: [(secret.repeat(10), None)].into(), version: 1, ..Commit::default() })
+            .unwrap_err()
+            .to_string(),
         format!("{:?}", put(1, &secret, &secret)),
         format!("{:?}", state.snapshot()),
     ];

@@ -13,8 +13,16 @@ type Model = BTreeMap<(String, String), Vec<u8>>;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Commit { by: u64, changes: Vec<(u8, u8, Option<Vec<u8>>)>, setting: Option<(u8, Option<u8>)>, attach: Option<(u8, Vec<u8>)> },
-    Retire { back: u64, attachment: u8 },
+    Commit {
+        by: u64,
+        changes: Vec<(u8, u8, Option<Vec<u8>>)>,
+        setting: Option<(u8, Option<u8>)>,
+        attach: Option<(u8, Vec<u8>)>,
+    },
+    Retire {
+        back: u64,
+        attachment: u8,
+    },
     Restart,
 }
 
@@ -23,8 +31,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let changes = prop::collection::vec((0_u8..3, 0_u8..12, value), 0..6);
     let setting = prop::option::of((0_u8..4, prop::option::of(any::<u8>())));
     let attach = prop::option::of((0_u8..5, prop::collection::vec(any::<u8>(), 0..20)));
-    let commit = (1_u64..4, changes, setting, attach)
-        .prop_map(|(by, changes, setting, attach)| Step::Commit { by, changes, setting, attach });
+    let commit = (1_u64..4, changes, setting, attach).prop_map(|(by, changes, setting, attach)| Step::Commit {
+        by,
+        changes,
+        setting,
+        attach,
+    });
     let retire = (0_u64..5, 0_u8..5).prop_map(|(back, attachment)| Step::Retire { back, attachment });
     prop::collection::vec(prop_oneof![6 => commit, 2 => retire, 1 => Just(Step::Restart)], 1..40)
 }
@@ -52,7 +64,10 @@ fn compare(state: &ProgramState, expected: &Expected) {
             for (i, key) in keys.iter().enumerate() {
                 let page: Vec<_> = keys[i + 1..].iter().take(2).cloned().collect();
                 assert_eq!(snapshot.keys(bucket, Some(key), 2), page);
-                assert_eq!(snapshot.get(bucket, key).as_deref(), model.get(&(bucket.into(), key.clone())).map(Vec::as_slice));
+                assert_eq!(
+                    snapshot.get(bucket, key).as_deref(),
+                    model.get(&(bucket.into(), key.clone())).map(Vec::as_slice)
+                );
             }
         }
     }
@@ -61,7 +76,12 @@ fn compare(state: &ProgramState, expected: &Expected) {
         assert_eq!(state.attachment(*number).unwrap().as_ref(), Some(bytes));
     }
     let pending: Vec<_> = state.pending().map(|(from, to, bytes)| (from, to, bytes.to_vec())).collect();
-    let links: Vec<_> = expected.versions.keys().zip(expected.versions.keys().skip(1)).map(|(from, to)| (*from, *to, to.to_le_bytes().to_vec())).collect();
+    let links: Vec<_> = expected
+        .versions
+        .keys()
+        .zip(expected.versions.keys().skip(1))
+        .map(|(from, to)| (*from, *to, to.to_le_bytes().to_vec()))
+        .collect();
     assert_eq!(pending, links);
 }
 
@@ -71,7 +91,8 @@ fn run(steps: Vec<Step>) {
     let mut expected = Expected::default();
     expected.versions.insert(0, Default::default());
     for step in steps {
-        let (newest, (mut model, mut settings)) = expected.versions.iter().next_back().map(|(v, c)| (*v, c.clone())).unwrap();
+        let (newest, (mut model, mut settings)) =
+            expected.versions.iter().next_back().map(|(v, c)| (*v, c.clone())).unwrap();
         match step {
             Step::Commit { by, changes, setting, attach } => {
                 let version = newest + by;
@@ -160,7 +181,8 @@ fn a_snapshot_never_changes() {
 #[test]
 fn another_key_gives_another_root_and_the_same_key_the_same() {
     let root = |key| {
-        let mut state = ProgramState::open(Arc::new(MemoryDisk::new()), PROGRAM, keys(key), entropy(key.into())).unwrap();
+        let mut state =
+            ProgramState::open(Arc::new(MemoryDisk::new()), PROGRAM, keys(key), entropy(key.into())).unwrap();
         state.commit(put(1, "a", "one")).unwrap()
     };
     assert_eq!(root(1), root(1));
@@ -171,7 +193,8 @@ fn another_key_gives_another_root_and_the_same_key_the_same() {
 fn ten_thousand_keys_survive_a_restart() {
     let disk = Arc::new(MemoryDisk::new());
     let mut state = open(&disk).unwrap();
-    let changes = (0..10_000).map(|n| (("b".to_owned(), format!("{n:05}")), Some(Bytes::from(format!("value {n}"))))).collect();
+    let changes =
+        (0..10_000).map(|n| (("b".to_owned(), format!("{n:05}")), Some(Bytes::from(format!("value {n}"))))).collect();
     state.commit(Commit { version: 1, changes, ..Commit::default() }).unwrap();
     state.retire_below(1, []).unwrap();
     state.commit(put(2, "04711", "other")).unwrap();

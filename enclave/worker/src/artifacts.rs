@@ -42,7 +42,9 @@ fn get(worker: &Worker, name: &str) -> Result<Option<Vec<u8>>, CabinetError> {
 /// [`Problem::CodeUnassigned`], [`Problem::CodeHash`], [`Problem::Disk`].
 pub async fn store(worker: &Arc<Worker>, code: CodeHash, component: Vec<u8>) -> Result<(), Problem> {
     let wanted: Vec<Arc<ProgramCell>> = worker.cells_of_code(&code);
-    let Some(bytes) = wanted.iter().map(|cell| cell.chain().record.code_bytes).max() else { return Err(Problem::CodeUnassigned) };
+    let Some(bytes) = wanted.iter().map(|cell| cell.chain().record.code_bytes).max() else {
+        return Err(Problem::CodeUnassigned);
+    };
     if component.is_empty() {
         // Somebody asks whether it has to be sent at all.
         let (cabinet, has_loaded) = (worker.cabinet.clone(), wanted.iter().any(|cell| cell.loaded().is_some()));
@@ -62,7 +64,11 @@ pub async fn store(worker: &Arc<Worker>, code: CodeHash, component: Vec<u8>) -> 
 }
 
 /// The program, ready to run. None when its code is not here, or cannot run; the cell's phase says which.
-pub async fn load(worker: &Arc<Worker>, cell: &Arc<ProgramCell>, record: &Arc<ProgramRecord>) -> Result<Option<Arc<Program>>, KeepError> {
+pub async fn load(
+    worker: &Arc<Worker>,
+    cell: &Arc<ProgramCell>,
+    record: &Arc<ProgramRecord>,
+) -> Result<Option<Arc<Program>>, KeepError> {
     // One at a time: compiling takes all cores there are.
     let Ok(_turn) = worker.compiling.acquire().await else { return Ok(None) };
     let (worker, cell, record) = (worker.clone(), cell.clone(), record.clone());
@@ -72,8 +78,12 @@ pub async fn load(worker: &Arc<Worker>, cell: &Arc<ProgramCell>, record: &Arc<Pr
 fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Result<Option<Arc<Program>>, KeepError> {
     let name = artifact_name(record);
     if let Some(bytes) = get(worker, &name)? {
-        let kept = danger::artifact_from_authenticated(&bytes).ok().map(|artifact| worker.engine.load(&artifact, &record.manifest));
-        if let Some(Ok(program)) = kept.filter(|program| program.as_ref().is_ok_and(|program| program.wasm() == record.code)) {
+        let kept = danger::artifact_from_authenticated(&bytes)
+            .ok()
+            .map(|artifact| worker.engine.load(&artifact, &record.manifest));
+        if let Some(Ok(program)) =
+            kept.filter(|program| program.as_ref().is_ok_and(|program| program.wasm() == record.code))
+        {
             return Ok(Some(Arc::new(program)));
         }
         tracing::info!(program = %cell.id, "compiling again for this version of the engine");
@@ -84,7 +94,8 @@ fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Resu
     };
     cell.set_phase(Problem::Preparing("its code is being compiled"));
     worker.note_change();
-    let compiled = worker.engine.compile(&component, record.manifest.canonical_nans.into()).map_err(|error| error.to_string());
+    let compiled =
+        worker.engine.compile(&component, record.manifest.canonical_nans.into()).map_err(|error| error.to_string());
     let loaded = compiled.and_then(|artifact| {
         let program = worker.engine.load(&artifact, &record.manifest).map_err(|error| error.to_string())?;
         Ok((artifact, program))

@@ -207,14 +207,17 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             }
             // Of two processes with one identity only the one that registered last is believed.
             Some(_) if self.admitted_once => Standing::Superseded,
-            _ => Standing::Unregistered(self.worker.refusal().unwrap_or_else(|| "the chain has not admitted this process yet".into())),
+            _ => Standing::Unregistered(
+                self.worker.refusal().unwrap_or_else(|| "the chain has not admitted this process yet".into()),
+            ),
         }
     }
 
     /// Starts keepers of new programs, stops those of removed ones, tells all what the chain says.
     fn assign(&mut self, block: BlockRef, standing: &Standing) {
         let registered = matches!(standing, Standing::Admitted(_));
-        let removed: Vec<ProgramId> = self.keepers.keys().filter(|id| !self.programs.contains_key(id)).copied().collect();
+        let removed: Vec<ProgramId> =
+            self.keepers.keys().filter(|id| !self.programs.contains_key(id)).copied().collect();
         for id in removed {
             tracing::info!(program = %id, "the program was removed, or given to others");
             self.keepers.remove(&id);
@@ -255,8 +258,8 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
                 let keys: Vec<_> = (next..end).map(|index| storage::command(&cell.id, index)).collect();
                 let values = self.values(&keys).await?;
                 for (index, value) in (next..end).zip(&values) {
-                    let command: CommandRecord =
-                        read("command", value.as_ref())?.ok_or(ObserveError::MissingCommand { program: cell.id, index })?;
+                    let command: CommandRecord = read("command", value.as_ref())?
+                        .ok_or(ObserveError::MissingCommand { program: cell.id, index })?;
                     if cell.lock_inbox().put(index, command).is_err() {
                         // The keeper has started over meanwhile; the next look fetches what it needs.
                         break;

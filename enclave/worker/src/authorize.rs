@@ -95,7 +95,8 @@ impl Judge {
         if fields.next().is_some() {
             return Err(Problem::Authorization("the header stands there twice"));
         }
-        let bytes = STANDARD.decode(field.as_bytes()).map_err(|_| Problem::Authorization("the header is not base64"))?;
+        let bytes =
+            STANDARD.decode(field.as_bytes()).map_err(|_| Problem::Authorization("the header is not base64"))?;
         let it = Authorization::parse(&bytes).ok_or(Problem::Authorization("the header is not an authorisation"))?;
         if it.expires_at <= now || it.expires_at.since(now) > AUTHORIZATION_MS_MAX {
             return Err(Problem::AuthorizationExpired);

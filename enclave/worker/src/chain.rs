@@ -98,7 +98,11 @@ mod tests {
 
     #[test]
     fn everything_else_is_tried_again() {
-        for error in [refused(1010, "Transaction is outdated"), refused(1010, "Custom error: 255"), refused(1, "Custom error: 167")] {
+        for error in [
+            refused(1010, "Transaction is outdated"),
+            refused(1010, "Custom error: 255"),
+            refused(1, "Custom error: 167"),
+        ] {
             assert!(matches!(error, SubmitError::Later(_)), "{error:?}");
         }
         assert!(matches!(judge(RpcError::TooLarge), SubmitError::Later(_)));

@@ -95,7 +95,12 @@ impl Runner {
     ///
     /// # Errors
     /// [`NotNow`] when the engine has no room; the command waits.
-    pub async fn answer(&self, index: u64, command: &CommandRecord, state: &mut Overlay) -> Result<(Answered, u64), NotNow> {
+    pub async fn answer(
+        &self,
+        index: u64,
+        command: &CommandRecord,
+        state: &mut Overlay,
+    ) -> Result<(Answered, u64), NotNow> {
         let info = seal_info(&self.genesis, &self.id, &command.caller);
         let Ok((plain, exports)) = self.secrets.transport().open(&info, &command.sealed) else {
             let request = Preimage::new("phala/unopened-request/v1").bytes(&command.sealed).hash();
@@ -109,7 +114,8 @@ impl Runner {
                 let (parts, body) = request.into_parts();
                 let mut transcript = transcripts::request(&parts);
                 transcript.body(&body);
-                let request = Authenticated::by_the_chain(Request::from_parts(parts, Bytes::from(body)), command.caller);
+                let request =
+                    Authenticated::by_the_chain(Request::from_parts(parts, Bytes::from(body)), command.caller);
                 (transcript.finish(), self.respond(index, command, request, state).await)
             }
             Err(_) => {
@@ -171,13 +177,18 @@ impl Runner {
             attester: self.attester.clone(),
         };
         // Tokio's budget would make a ready body look unready, at a moment that depends on this machine alone.
-        let answered = tokio::task::unconstrained(async { self.program.call(call).await?.collect(RESULT_BYTES_MAX).await });
+        let answered =
+            tokio::task::unconstrained(async { self.program.call(call).await?.collect(RESULT_BYTES_MAX).await });
         let (mut response, outcome) = answered.await?;
         response.headers_mut().remove(ERROR_FIELD);
         Ok((response, outcome))
     }
 
-    fn reserved(&self, request: &Authenticated<Request<Bytes>>, state: &mut Overlay) -> Result<Response<Bytes>, Problem> {
+    fn reserved(
+        &self,
+        request: &Authenticated<Request<Bytes>>,
+        state: &mut Overlay,
+    ) -> Result<Response<Bytes>, Problem> {
         let inner = request.inner();
         if inner.uri().path() != SETTINGS_PATH || inner.method() != Method::PUT {
             return Err(Problem::Reserved);
@@ -216,7 +227,9 @@ pub fn parse_settings(body: &[u8]) -> Result<BTreeMap<String, String>, Problem> 
     }
     if let Some((key, _)) = settings.iter().find(|(key, value)| key.len() + value.len() > SETTING_BYTES_MAX as usize) {
         let start: String = key.chars().take(32).collect();
-        return Err(Problem::Settings(format!("`{start}` is larger than {SETTING_BYTES_MAX} bytes, name and value together")));
+        return Err(Problem::Settings(format!(
+            "`{start}` is larger than {SETTING_BYTES_MAX} bytes, name and value together"
+        )));
     }
     Ok(settings)
 }

@@ -24,14 +24,22 @@ pub struct CustodyError(pub String);
 /// Where program keys come from.
 pub trait Custody: Send + Sync + 'static {
     /// The key of the program that a finalised block describes as `record`.
-    fn program_key<'a>(&'a self, program: &'a ProgramId, record: &'a ProgramRecord) -> BoxFuture<'a, Result<Secret<32>, CustodyError>>;
+    fn program_key<'a>(
+        &'a self,
+        program: &'a ProgramId,
+        record: &'a ProgramRecord,
+    ) -> BoxFuture<'a, Result<Secret<32>, CustodyError>>;
 }
 
 /// Program keys out of the worker's own master secret.
 pub struct OwnCustody(pub Arc<Identity>);
 
 impl Custody for OwnCustody {
-    fn program_key<'a>(&'a self, program: &'a ProgramId, record: &'a ProgramRecord) -> BoxFuture<'a, Result<Secret<32>, CustodyError>> {
+    fn program_key<'a>(
+        &'a self,
+        program: &'a ProgramId,
+        record: &'a ProgramRecord,
+    ) -> BoxFuture<'a, Result<Secret<32>, CustodyError>> {
         let terms = sha256(&(record.owner, record.code, record.code_bytes, &record.manifest).encode());
         let key = derive(self.0.master(), "phala/program-key/v1", &[&self.0.genesis.0, &program.0, &terms.0]);
         Box::pin(std::future::ready(Ok(key)))

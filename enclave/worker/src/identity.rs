@@ -82,7 +82,10 @@ impl Identity {
         let kept = match cabinet.get(NAME)? {
             Some(bytes) => {
                 let bytes = Zeroizing::new(bytes);
-                Kept::decode_all(&mut bytes.as_slice()).ok().filter(|kept| kept.format == 1).ok_or(IdentityError::Format)?
+                Kept::decode_all(&mut bytes.as_slice())
+                    .ok()
+                    .filter(|kept| kept.format == 1)
+                    .ok_or(IdentityError::Format)?
             }
             None => {
                 let kept = Kept { format: 1, genesis, seed: entropy.bytes(), master: entropy.bytes() };

@@ -193,7 +193,9 @@ impl Keeper {
         let signature = identity.sign_as_instance(&ready.signing_hash(&identity.genesis).0);
         let call = Call::Programs(Programs::Ready { ready: SignedReady { ready, signature } });
         match self.worker.submitter.submit(&call).await {
-            Ok(()) | Err(crate::chain::SubmitError::Known | crate::chain::SubmitError::Had) => self.ready_sent = Some(now),
+            Ok(()) | Err(crate::chain::SubmitError::Known | crate::chain::SubmitError::Had) => {
+                self.ready_sent = Some(now)
+            }
             Err(error) => tracing::warn!(program = %self.cell.id, %error, "the chain does not take `ready` yet"),
         }
     }
@@ -252,7 +254,8 @@ impl Keeper {
         let (changes, settings) = state.into_changes();
         let mut attachments = self.cell.results.to_write();
         let written: Vec<u64> = attachments.keys().copied().collect();
-        attachments.extend(answers.iter().map(|(index, answered)| (*index, Stored::Answered(answered.clone()).encode())));
+        attachments
+            .extend(answers.iter().map(|(index, answered)| (*index, Stored::Answered(answered.clone()).encode())));
         let pending = results::root(&answers).encode();
         let commit = Commit { version: to, changes, settings, attachments, pending };
         let (worker, cell) = (self.worker.clone(), self.cell.clone());
@@ -286,7 +289,8 @@ impl Keeper {
         }
         let cell = self.cell.clone();
         let from = chain.anchor.version;
-        let anchor = blocking(move || cell.loaded().and_then(|loaded| anchors::pending(&loaded.lock_state(), from))).await;
+        let anchor =
+            blocking(move || cell.loaded().and_then(|loaded| anchors::pending(&loaded.lock_state(), from))).await;
         let Some(anchor) = anchor else { return Ok(()) };
         match anchors::send(&self.worker, self.cell.id, anchor).await {
             Ok(()) => self.anchor_sent = Some((to, now)),
@@ -309,7 +313,10 @@ impl Keeper {
         }
         let entropy: &dyn Entropy = &*self.worker.ports.entropy;
         let place = AnchorRef { block: chain.block, version: to, root: anchor.root };
-        let issued = results::issue(&self.worker.identity, self.cell.id, chain.record.code, place, &self.answers, || entropy.bytes());
+        let issued =
+            results::issue(&self.worker.identity, self.cell.id, chain.record.code, place, &self.answers, || {
+                entropy.bytes()
+            });
         self.cell.results.issue(issued);
         self.answers.clear();
         let cell = self.cell.clone();

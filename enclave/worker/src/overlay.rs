@@ -102,7 +102,9 @@ impl phala_engine::Snapshot for Overlay {
         let Some(changed) = self.buckets.get(bucket) else { return self.base.keys(bucket, after, limit) };
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut ours = changed.range::<str, _>((from, Bound::Unbounded)).peekable();
-        let mut base = BaseKeys { base: &self.base, bucket, after: after.map(str::to_owned), page: Vec::new().into_iter() }.peekable();
+        let mut base =
+            BaseKeys { base: &self.base, bucket, after: after.map(str::to_owned), page: Vec::new().into_iter() }
+                .peekable();
         let mut out = Vec::new();
         while out.len() < limit {
             let take_ours = match (ours.peek(), base.peek()) {

@@ -17,7 +17,9 @@ use crate::{
 };
 use phala_crypto::{Secret, SigningKey, derive, hpke::KeyPair};
 use phala_engine::{Attester, CallError, Program, ProgramKeys};
-use phala_messages::{AnchorRecord, BlockRef, ProgramId, ProgramRecord, ProgramStatus, TransportKey, transcript::sha256};
+use phala_messages::{
+    AnchorRecord, BlockRef, ProgramId, ProgramRecord, ProgramStatus, TransportKey, transcript::sha256,
+};
 use phala_state::{ProgramState, Snapshot};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
@@ -101,7 +103,9 @@ pub fn call_problem(error: CallError) -> Problem {
         CallError::BodyTooLarge(max) => Problem::AnswerTooLarge(max),
         CallError::Busy => Problem::Busy,
         CallError::RequestHeadTooLarge => Problem::head_too_large(),
-        error @ (CallError::NoResponse | CallError::ErrorCode(_) | CallError::Broken(_)) => Problem::NoAnswer(error.to_string()),
+        error @ (CallError::NoResponse | CallError::ErrorCode(_) | CallError::Broken(_)) => {
+            Problem::NoAnswer(error.to_string())
+        }
         error => Problem::Limit(error.to_string()),
     }
 }
@@ -169,7 +173,10 @@ impl Loaded {
             };
         }
         if newest < anchor.version {
-            return Err(Problem::RolledBack(format!("the disk has version {newest}, the chain has version {}", anchor.version)));
+            return Err(Problem::RolledBack(format!(
+                "the disk has version {newest}, the chain has version {}",
+                anchor.version
+            )));
         }
         Err(Problem::Behind)
     }

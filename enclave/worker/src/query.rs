@@ -129,7 +129,11 @@ impl Worker {
     }
 
     /// Judges a request whose body is there: which program, who asks.
-    pub(crate) fn judge_whole(&self, mut parts: request::Parts, body: &[u8]) -> Result<(Authenticated<Query>, Hash), Problem> {
+    pub(crate) fn judge_whole(
+        &self,
+        mut parts: request::Parts,
+        body: &[u8],
+    ) -> Result<(Authenticated<Query>, Hash), Problem> {
         if body.len() as u64 > QUERY_BODY_BYTES_MAX {
             return Err(Problem::body_too_large());
         }
@@ -183,7 +187,10 @@ impl Worker {
     pub(crate) fn receipt(&self, facts: Pinned, request: Hash, response: Hash) -> SignedReceipt {
         let Pinned { program, code, anchor } = facts;
         let time = self.ports.clock.now();
-        receipts::sign(&self.identity, Facts { program, code, subject: Subject::Query, request, response, anchor, time })
+        receipts::sign(
+            &self.identity,
+            Facts { program, code, subject: Subject::Query, request, response, anchor, time },
+        )
     }
 
     /// Answers what is the worker's own.
@@ -242,6 +249,7 @@ fn log_range(query: &str) -> (u64, usize, u64) {
     let number = |name: &str| {
         query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?.1.parse::<u64>().ok()
     };
-    let limit = number("limit").map_or(LOG_LINES_MAX, |n| usize::try_from(n).unwrap_or(LOG_LINES_MAX)).min(LOG_LINES_MAX);
+    let limit =
+        number("limit").map_or(LOG_LINES_MAX, |n| usize::try_from(n).unwrap_or(LOG_LINES_MAX)).min(LOG_LINES_MAX);
     (number("from").unwrap_or(0), limit, number("wait_ms").unwrap_or(0).min(LOG_WAIT_MS_MAX))
 }

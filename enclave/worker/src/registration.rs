@@ -165,7 +165,12 @@ impl Registrar {
                 continue;
             }
             let kind = kind(&piece);
-            match self.worker.submitter.submit(&Call::Registry(Registry::StoreCollateral { collateral: Box::new(piece) })).await {
+            match self
+                .worker
+                .submitter
+                .submit(&Call::Registry(Registry::StoreCollateral { collateral: Box::new(piece) }))
+                .await
+            {
                 Ok(()) => tracing::info!(kind, "collateral sent"),
                 Err(SubmitError::Known) => {}
                 Err(SubmitError::Refused(Refusal::CollateralNotNewer) | SubmitError::Had) => {
@@ -210,11 +215,17 @@ fn reason(error: &RegisterError) -> String {
 /// What the operator can do about it.
 const fn hint(error: &RegisterError) -> &'static str {
     match error {
-        RegisterError::Machine(_) | RegisterError::QuoteTooLarge(_) => "is the TEE running, and its socket or configfs tree where the arguments say?",
+        RegisterError::Machine(_) | RegisterError::QuoteTooLarge(_) => {
+            "is the TEE running, and its socket or configfs tree where the arguments say?"
+        }
         RegisterError::Submit(SubmitError::Refused(refusal)) => match refusal {
-            Refusal::Evidence(_) => "the machine's evidence or its collateral is not good: it may need an update, or fresh collateral",
+            Refusal::Evidence(_) => {
+                "the machine's evidence or its collateral is not good: it may need an update, or fresh collateral"
+            }
             Refusal::RootMissing => "the network's administrator must set a trusted root",
-            Refusal::Measurement => "this build is not on the network's list: run a listed one, or ask its administrator to list it",
+            Refusal::Measurement => {
+                "this build is not on the network's list: run a listed one, or ask its administrator to list it"
+            }
             Refusal::DevelopmentRoot => "this network takes real TEEs only",
             Refusal::Endpoint => "give --endpoint as http(s)://host[:port]",
             _ => "this is tried again with newer evidence",

@@ -113,7 +113,8 @@ impl Worker {
             }
         };
         let (pieces_in, pieces) = mpsc::channel(PIECES_MAX);
-        let writer = incoming.respond(Box::pin(Sink(pieces_in)) as BoxWrite).map_err(|error| channel_problem(&error))?;
+        let writer =
+            incoming.respond(Box::pin(Sink(pieces_in)) as BoxWrite).map_err(|error| channel_problem(&error))?;
         let task = tokio::spawn(async move { self.converse(view, parts, incoming, writer).await });
         Ok(Chunks { pieces, task })
     }
@@ -121,7 +122,8 @@ impl Worker {
     async fn open_chunked(&self, source: BoxRead) -> Result<(Arc<View>, Incoming, request::Parts), Problem> {
         let view = self.view();
         self.may_serve(&view)?;
-        let mut incoming = self.identity.channel().open_chunked(source).await.map_err(|error| channel_problem(&error))?;
+        let mut incoming =
+            self.identity.channel().open_chunked(source).await.map_err(|error| channel_problem(&error))?;
         let parts = incoming.take_parts().ok_or(Problem::Sealed)?;
         Ok((view, incoming, parts))
     }
@@ -152,7 +154,13 @@ impl Worker {
     }
 
     /// The request has to be whole before anything is done with it.
-    async fn converse_whole(&self, view: &View, parts: request::Parts, mut incoming: Incoming, writer: &mut Writer) -> Result<(), Broken> {
+    async fn converse_whole(
+        &self,
+        view: &View,
+        parts: request::Parts,
+        mut incoming: Incoming,
+        writer: &mut Writer,
+    ) -> Result<(), Broken> {
         let mut body = Vec::new();
         while let Some(piece) = incoming.piece().await.map_err(|error| Broken::Early(channel_problem(&error)))? {
             if (body.len() + piece.len()) as u64 > QUERY_BODY_BYTES_MAX {
@@ -171,11 +179,19 @@ impl Worker {
         self.speak(running, writer, std::future::ready(Some(hash))).await
     }
 
-    async fn converse_streaming(&self, view: &View, parts: request::Parts, incoming: Incoming, writer: &mut Writer) -> Result<(), Broken> {
+    async fn converse_streaming(
+        &self,
+        view: &View,
+        parts: request::Parts,
+        incoming: Incoming,
+        writer: &mut Writer,
+    ) -> Result<(), Broken> {
         let transcript = transcripts::request(&parts);
         let query = self.judge_streaming(parts).map_err(Broken::Early)?;
         let (pieces_in, pieces) = mpsc::channel(1);
-        let body: Body = StreamBody::new(pieces.map(|piece: Result<Bytes, BodyError>| piece.map(http_body::Frame::data))).boxed_unsync();
+        let body: Body =
+            StreamBody::new(pieces.map(|piece: Result<Bytes, BodyError>| piece.map(http_body::Frame::data)))
+                .boxed_unsync();
         let (hash_in, hash) = futures::channel::oneshot::channel();
         let pump = async move {
             if let Some(hash) = pump(incoming, transcript, pieces_in).await {
@@ -201,7 +217,12 @@ impl Worker {
     }
 
     /// Says what the program says, then signs. `request` is the request's hash, once it is known.
-    async fn speak(&self, running: Running, writer: &mut Writer, request: impl Future<Output = Option<Hash>>) -> Result<(), Broken> {
+    async fn speak(
+        &self,
+        running: Running,
+        writer: &mut Writer,
+        request: impl Future<Output = Option<Hash>>,
+    ) -> Result<(), Broken> {
         let Running { answer, facts, _place } = running;
         let (mut head, mut body) = answer.response.into_parts();
         head.headers.remove(ERROR_FIELD);
@@ -231,7 +252,11 @@ impl Worker {
 
 /// Takes the request's body to its end, hashes it, and hands it to the program for as long as that reads. The hash,
 /// if the body came whole and within its limit.
-async fn pump(mut incoming: Incoming, mut transcript: Transcript, mut program: mpsc::Sender<Result<Bytes, BodyError>>) -> Option<Hash> {
+async fn pump(
+    mut incoming: Incoming,
+    mut transcript: Transcript,
+    mut program: mpsc::Sender<Result<Bytes, BodyError>>,
+) -> Option<Hash> {
     let mut bytes = 0u64;
     loop {
         let piece = match incoming.piece().await {
@@ -254,7 +279,12 @@ async fn pump(mut incoming: Incoming, mut transcript: Transcript, mut program: m
     }
 }
 
-async fn say_all(writer: &mut Writer, head: &http::response::Parts, body: &Bytes, trailers: &HeaderMap) -> Result<(), Broken> {
+async fn say_all(
+    writer: &mut Writer,
+    head: &http::response::Parts,
+    body: &Bytes,
+    trailers: &HeaderMap,
+) -> Result<(), Broken> {
     writer.response(head).await.map_err(|_| Broken::Gone)?;
     writer.piece(body).await.map_err(|_| Broken::Gone)?;
     writer.finish(trailers).await.map_err(|_| Broken::Gone)

@@ -22,5 +22,8 @@ pub fn request(parts: &request::Parts) -> Transcript {
 
 /// The transcript of a response whose body is yet to come.
 pub fn response(parts: &response::Parts) -> Transcript {
-    Transcript::response(parts.status.as_u16(), parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+    Transcript::response(
+        parts.status.as_u16(),
+        parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
+    )
 }

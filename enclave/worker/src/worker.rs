@@ -149,7 +149,12 @@ impl Worker {
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start<R: Rpc + Send + Sync + 'static>(config: Config, ports: Ports, engine: Engine, rpc: Arc<R>) -> Result<Arc<Self>, StartError> {
+    pub fn start<R: Rpc + Send + Sync + 'static>(
+        config: Config,
+        ports: Ports,
+        engine: Engine,
+        rpc: Arc<R>,
+    ) -> Result<Arc<Self>, StartError> {
         let sealing_key = ports.machine.sealing_key()?;
         let cabinet = Arc::new(Cabinet::new(ports.vault.clone(), &sealing_key, ports.entropy.clone()));
         let identity = Arc::new(Identity::open(&cabinet, config.genesis, &*ports.entropy)?);

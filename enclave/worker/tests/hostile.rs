@@ -16,7 +16,8 @@ async fn bytes_that_are_not_a_sealed_request_are_refused() {
     let alice = Caller::new(1);
     let (process, program) = lab.live(&alice).await;
     let worker = &process.worker;
-    let (sealed, _) = channel::seal_request(&worker.identity.transport.0, &request(&program, "GET", "/hello", b"")).unwrap();
+    let (sealed, _) =
+        channel::seal_request(&worker.identity.transport.0, &request(&program, "GET", "/hello", b"")).unwrap();
     for at in 0..sealed.len() {
         let mut altered = sealed.clone();
         altered[at] ^= 1;
@@ -80,7 +81,10 @@ async fn an_authorization_counts_once_for_one_request_one_process_and_a_short_ti
     assert_eq!(answer.receipt().receipt.request, request_hash(&ask()), "the header is no part of the request");
     assert_eq!(name(good).await.as_deref(), Some("authorization-replayed"));
     assert_eq!(name(alice.authorize(worker, &program, ask(), at(-1))).await.as_deref(), Some("authorization-expired"));
-    assert_eq!(name(alice.authorize(worker, &program, ask(), at(301_000))).await.as_deref(), Some("authorization-expired"));
+    assert_eq!(
+        name(alice.authorize(worker, &program, ask(), at(301_000))).await.as_deref(),
+        Some("authorization-expired")
+    );
 
     let mut other_path = alice.authorize(worker, &program, ask(), at(60_000));
     *other_path.uri_mut() = request(&program, "GET", "/hello", b"").uri().clone();

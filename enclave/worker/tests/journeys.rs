@@ -307,9 +307,12 @@ async fn settings_and_logs_are_the_owners_alone() {
     let (alice, bob) = (Caller::new(1), Caller::new(2));
     let (process, program) = lab.live(&alice).await;
     let worker = &process.worker;
-    let (_, done) = lab.command(&process, &alice, &program, request(&program, "PUT", SETTINGS_PATH, br#"{"token":"s3cret"}"#)).await;
+    let (_, done) = lab
+        .command(&process, &alice, &program, request(&program, "PUT", SETTINGS_PATH, br#"{"token":"s3cret"}"#))
+        .await;
     assert_eq!(done.response.status(), 204);
-    let (_, done) = lab.command(&process, &alice, &program, request(&program, "PUT", SETTINGS_PATH, br#"{"token":1}"#)).await;
+    let (_, done) =
+        lab.command(&process, &alice, &program, request(&program, "PUT", SETTINGS_PATH, br#"{"token":1}"#)).await;
     assert_eq!(done.problem(), Some("settings-invalid"));
     lab.until_serving(&process, &program).await;
     let answer = bob.query(worker, request(&program, "GET", "/config?token", b"")).await.unwrap();
@@ -357,7 +360,11 @@ async fn a_removed_program_is_gone_and_code_that_nobody_asked_for_is_not_taken()
     let worker: &Arc<_> = &process.worker;
     assert_eq!(worker.store_code(phala_messages::CodeHash([1; 32]), vec![1]).await, Err(Problem::CodeUnassigned));
     assert_eq!(worker.store_code(common::probe_hash(), vec![1; 10]).await, Err(Problem::CodeHash));
-    assert_eq!(worker.store_code(common::probe_hash(), Vec::new()).await, Ok(()), "an empty body asks whether it is here");
+    assert_eq!(
+        worker.store_code(common::probe_hash(), Vec::new()).await,
+        Ok(()),
+        "an empty body asks whether it is here"
+    );
     lab.network.remove(&program);
     lab.until("the removal", || worker.cell(&program).is_err()).await;
     let answer = alice.query(worker, request(&program, "GET", "/hello", b"")).await.unwrap();

@@ -37,7 +37,8 @@ const fn default_preset() -> &'static str {
 }
 
 fn preset(id: &str) -> Result<Spec, String> {
-    let code = WASM_BINARY.ok_or("the runtime was built without its WebAssembly\nhint: unset SKIP_WASM_BUILD and build again")?;
+    let code = WASM_BINARY
+        .ok_or("the runtime was built without its WebAssembly\nhint: unset SKIP_WASM_BUILD and build again")?;
     let json = genesis::preset(&id.into()).ok_or_else(|| format!("the runtime has no preset `{id}`"))?;
     let patch = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
     let (name, chain_type) = match id {

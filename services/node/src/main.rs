@@ -21,9 +21,9 @@ use sc_cli::SubstrateCli;
 fn main() -> sc_cli::Result<()> {
     let arguments = Arguments::from_args();
     match &arguments.subcommand {
-        None => arguments.create_runner(&arguments.run)?.run_node_until_exit(|config| async move {
-            service::start(config).map_err(sc_cli::Error::Service)
-        }),
+        None => arguments
+            .create_runner(&arguments.run)?
+            .run_node_until_exit(|config| async move { service::start(config).map_err(sc_cli::Error::Service) }),
         Some(Subcommand::Key(command)) => command.run(&arguments),
         Some(Subcommand::ExportChainSpec(command)) => {
             let spec = arguments.load_spec(&command.chain)?;

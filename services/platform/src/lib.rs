@@ -50,7 +50,9 @@ pub trait Platform: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
     /// The simulated TEE is not there, or went away.
-    #[error("simulated TEE at {socket} cannot be reached; hint: start `phala-simulated-tee --machine DIR --socket {socket}`")]
+    #[error(
+        "simulated TEE at {socket} cannot be reached; hint: start `phala-simulated-tee --machine DIR --socket {socket}`"
+    )]
     Unreachable {
         /// Where it should be.
         socket: String,
@@ -92,7 +94,9 @@ pub enum PlatformError {
     )]
     NoSealing,
     /// A file of collateral is missing or cannot be read.
-    #[error("collateral file {path} cannot be read; hint: fetch it from the Intel Provisioning Certification Service or your PCCS")]
+    #[error(
+        "collateral file {path} cannot be read; hint: fetch it from the Intel Provisioning Certification Service or your PCCS"
+    )]
     CollateralFile {
         /// Which.
         path: String,

@@ -193,7 +193,8 @@ impl<'t, T: ReportTree> Entry<'t, T> {
 
     fn generation(&self) -> Result<u64, PlatformError> {
         let text = self.read("generation")?;
-        let malformed = || PlatformError::Quote(io::Error::new(io::ErrorKind::InvalidData, "generation is not a number"));
+        let malformed =
+            || PlatformError::Quote(io::Error::new(io::ErrorKind::InvalidData, "generation is not a number"));
         std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()).ok_or_else(malformed)
     }
 }
@@ -405,13 +406,19 @@ mod tests {
             put(name, name);
         }
         let missing = read_collateral(directory.path()).unwrap_err();
-        assert!(matches!(&missing, PlatformError::CollateralFile { path, .. } if path.ends_with("qe.pem")), "{missing}");
+        assert!(
+            matches!(&missing, PlatformError::CollateralFile { path, .. } if path.ends_with("qe.pem")),
+            "{missing}"
+        );
         put("qe.pem", "qe.pem");
         let pieces = read_collateral(directory.path()).unwrap();
         assert_eq!(pieces.len(), 4);
         // Byte for byte: the signature is over these spaces, too.
         let Collateral::TcbInfo { json, signature, issuer_chain } = &pieces[2] else { panic!("not TCB info") };
-        assert_eq!((json.as_slice(), signature, issuer_chain.as_slice()), (&br#"{"id": "TDX"}"#[..], &[0xab; 64], &b"tcb.pem"[..]));
+        assert_eq!(
+            (json.as_slice(), signature, issuer_chain.as_slice()),
+            (&br#"{"id": "TDX"}"#[..], &[0xab; 64], &b"tcb.pem"[..])
+        );
         put("tcb.json", r#"{"tcbInfo":{},"signature":"00"}"#);
         assert!(matches!(read_collateral(directory.path()), Err(PlatformError::CollateralMalformed { .. })));
     }

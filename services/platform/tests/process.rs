@@ -49,7 +49,8 @@ impl Process {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let said = lines.by_ref().map_while(Result::ok).any(|line| line.contains("SIMULATION") && line.contains("NO SECRET"));
+        let said =
+            lines.by_ref().map_while(Result::ok).any(|line| line.contains("SIMULATION") && line.contains("NO SECRET"));
         assert!(said, "it ended without saying what it is");
         // Keeps the pipe open and empty.
         thread::spawn(move || lines.for_each(drop));

@@ -26,9 +26,12 @@ impl FjallDisk {
     /// # Errors
     /// The library's word.
     pub fn open(dir: &Path) -> Result<Self, DiskError> {
-        let database = Database::builder(dir).cache_size(CACHE_BYTES).worker_threads(1).open().map_err(DiskError::new)?;
+        let database =
+            Database::builder(dir).cache_size(CACHE_BYTES).worker_threads(1).open().map_err(DiskError::new)?;
         // What is sealed does not compress.
-        let options = || KeyspaceCreateOptions::default().data_block_compression_policy(fjall::config::CompressionPolicy::disabled());
+        let options = || {
+            KeyspaceCreateOptions::default().data_block_compression_policy(fjall::config::CompressionPolicy::disabled())
+        };
         let entries = database.keyspace("state", options).map_err(DiskError::new)?;
         Ok(Self { database, entries })
     }
@@ -95,8 +98,13 @@ impl FileVault {
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, VaultError> {
-        let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if name.split('/').all(plain) { Ok(self.0.join(name)) } else { Err(VaultError(format!("`{name}` is no name for a blob"))) }
+        let plain =
+            |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if name.split('/').all(plain) {
+            Ok(self.0.join(name))
+        } else {
+            Err(VaultError(format!("`{name}` is no name for a blob")))
+        }
     }
 }
 

@@ -16,8 +16,9 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-        ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE,
+        RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use http_body::{Body as _, Frame};
@@ -163,7 +164,9 @@ impl Service {
             [Some("v1"), Some("query"), ..] => self.query(request).await,
             [Some("v1"), Some("info"), ..] => Ok(as_json(&self.info())),
             [Some("v1"), Some("programs"), Some(id), ..] => self.program(id),
-            [Some("v1"), Some("result"), Some(program), Some(index), _] => self.result(program, index, request.uri().query()).await,
+            [Some("v1"), Some("result"), Some(program), Some(index), _] => {
+                self.result(program, index, request.uri().query()).await
+            }
             [Some("v1"), Some("code"), Some(hash), ..] => self.code(hash, request).await,
             [Some("metrics"), ..] => {
                 Ok(answer(StatusCode::OK, "text/plain; version=0.0.4", render(&self.worker, &self.latency)))
@@ -175,7 +178,8 @@ impl Service {
     async fn query(&self, request: Request<Incoming>) -> Result<Answer, Problem> {
         let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         if kind == REQUEST_TYPE.as_bytes() {
-            let sealed = whole(request.into_body(), SEALED_QUERY_BYTES_MAX, QUERY_TIMEOUT, Problem::body_too_large()).await?;
+            let sealed =
+                whole(request.into_body(), SEALED_QUERY_BYTES_MAX, QUERY_TIMEOUT, Problem::body_too_large()).await?;
             let start = Instant::now();
             let answered = self.worker.query(&sealed).await?;
             self.latency.add(start.elapsed());
@@ -183,7 +187,8 @@ impl Service {
         }
         if kind == CHUNKED_REQUEST_TYPE.as_bytes() {
             let start = Instant::now();
-            let pieces = BodyStream::new(request.into_body()).try_filter_map(|frame| async move { Ok(frame.into_data().ok()) });
+            let pieces =
+                BodyStream::new(request.into_body()).try_filter_map(|frame| async move { Ok(frame.into_data().ok()) });
             let pieces = Box::pin(pieces.map_err(io::Error::other));
             let source = Box::pin(pieces.into_async_read());
             let opened = tokio::time::timeout(QUERY_TIMEOUT, self.worker.clone().query_chunked(source)).await;

@@ -9,7 +9,11 @@ use phala_enclave_worker::{
 };
 use phala_engine::{Engine, EngineConfig};
 use phala_messages::GenesisHash;
-use phala_platform::{Platform, simulated::Simulated, tsm::{CONFIGFS_REPORTS, Tsm}};
+use phala_platform::{
+    Platform,
+    simulated::Simulated,
+    tsm::{CONFIGFS_REPORTS, Tsm},
+};
 use phala_state::MemoryDisk;
 use phala_worker::{
     disk::{FileVault, FjallDisk, MemoryVault},
@@ -21,7 +25,10 @@ use phala_worker::{
     system::{PlatformMachine, SystemClock, SystemEntropy},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 /// Runs programs inside a TEE: encrypted state, encrypted queries, signed receipts.
@@ -89,7 +96,8 @@ enum Tee {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     start_log(arguments.json_logs);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")?;
     let done = runtime.block_on(run(arguments));
     // Calls that still run are of no use to anyone any more.
     runtime.shutdown_timeout(Duration::from_millis(500));
@@ -122,10 +130,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let platform = platform(&arguments)?;
     harden::harden(platform.simulated()).context("the process cannot be hardened")?;
-    let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen at {}", arguments.listen))?;
+    let listener =
+        TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let address = listener.local_addr()?;
     let url = arguments.endpoint.clone().unwrap_or_else(|| format!("http://{address}"));
-    let endpoint = parse_endpoint(&url).with_context(|| format!("`{url}` is not http(s)://host[:port]; hint: give --endpoint URL"))?;
+    let endpoint = parse_endpoint(&url)
+        .with_context(|| format!("`{url}` is not http(s)://host[:port]; hint: give --endpoint URL"))?;
     let ports = ports(&arguments, platform)?;
     let config = Config {
         genesis: arguments.genesis,
@@ -136,11 +146,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let instances = u32::try_from(arguments.calls_max).unwrap_or(u32::MAX).saturating_add(16);
     let engine = Engine::new(EngineConfig { instances_max: instances, memory_never_swaps: harden::never_swaps() })?;
-    let rpc = Arc::new(HttpRpc::new(&arguments.rpc).with_context(|| format!("`{}` is not a node's URL", arguments.rpc))?);
+    let rpc =
+        Arc::new(HttpRpc::new(&arguments.rpc).with_context(|| format!("`{}` is not a node's URL", arguments.rpc))?);
     let (for_worker, start_config) = (rpc.clone(), config);
     let worker = tokio::task::spawn_blocking(move || Worker::start(start_config, ports, engine, for_worker)).await??;
     tracing::info!(worker = %worker.identity.worker, instance = %worker.identity.instance, %address, "listening");
-    println!("{}", serde_json::json!({ "listening": format!("http://{address}"), "endpoint": url, "worker": worker.identity.worker }));
+    println!(
+        "{}",
+        serde_json::json!({ "listening": format!("http://{address}"), "endpoint": url, "worker": worker.identity.worker })
+    );
 
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(server::serve(listener, Arc::new(Service::new(worker.clone())), async move {
@@ -165,7 +179,14 @@ fn ports(arguments: &Arguments, platform: Arc<dyn Platform>) -> anyhow::Result<P
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     if arguments.ephemeral {
         let machine = Arc::new(PlatformMachine::ephemeral(platform));
-        return Ok(Ports { clock, entropy, machine, disk: Arc::new(MemoryDisk::new()), vault: Arc::new(MemoryVault::default()), outbound });
+        return Ok(Ports {
+            clock,
+            entropy,
+            machine,
+            disk: Arc::new(MemoryDisk::new()),
+            vault: Arc::new(MemoryVault::default()),
+            outbound,
+        });
     }
     let data = &arguments.data;
     let vault = FileVault::open(&data.join("vault")).with_context(|| format!("cannot use {}", data.display()))?;

@@ -8,7 +8,8 @@ use std::{
 };
 
 /// Upper bounds of the histogram, microseconds.
-const BOUNDS_US: [u64; 12] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000];
+const BOUNDS_US: [u64; 12] =
+    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000];
 
 /// How long queries took, from the last byte in to the first byte out.
 #[derive(Default)]
@@ -65,8 +66,20 @@ pub fn render(worker: &Worker, latency: &Latency) -> String {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let metrics = &worker.metrics;
     value(&mut out, "counter", "queries_total", "Queries answered by programs.", count(&metrics.queries));
-    value(&mut out, "counter", "query_problems_total", "Queries answered by a problem inside the channel.", count(&metrics.problems));
-    value(&mut out, "counter", "queries_refused_total", "Requests refused before or because they did not open.", count(&metrics.refused));
+    value(
+        &mut out,
+        "counter",
+        "query_problems_total",
+        "Queries answered by a problem inside the channel.",
+        count(&metrics.problems),
+    );
+    value(
+        &mut out,
+        "counter",
+        "queries_refused_total",
+        "Requests refused before or because they did not open.",
+        count(&metrics.refused),
+    );
     value(&mut out, "counter", "commands_total", "Commands answered.", count(&metrics.commands));
     value(&mut out, "gauge", "calls_running", "Calls that run now.", running as u64);
     value(&mut out, "gauge", "calls_waiting", "Requests that wait for a place.", waiting as u64);
@@ -74,7 +87,13 @@ pub fn render(worker: &Worker, latency: &Latency) -> String {
     value(&mut out, "gauge", "programs_serving", "Programs that answer queries.", serving as u64);
     value(&mut out, "gauge", "head_number", "Height of the newest block that was proven.", view.block.number.0.into());
     value(&mut out, "gauge", "head_time_ms", "Time of that block, Unix milliseconds.", view.time.0);
-    value(&mut out, "gauge", "admitted", "Whether the chain counts this process in.", u64::from(worker.standing().0 == "admitted"));
+    value(
+        &mut out,
+        "gauge",
+        "admitted",
+        "Whether the chain counts this process in.",
+        u64::from(worker.standing().0 == "admitted"),
+    );
     latency.write(&mut out);
     out
 }

@@ -128,7 +128,9 @@ impl HttpOutbound {
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         match literal {
-            Ok(address) if !self.allow_private && !is_public(address) => Err(OutboundError::AddressNotPublic(host.to_owned())),
+            Ok(address) if !self.allow_private && !is_public(address) => {
+                Err(OutboundError::AddressNotPublic(host.to_owned()))
+            }
             _ => Ok(url),
         }
     }
@@ -161,7 +163,11 @@ fn outbound_error(error: &reqwest::Error) -> OutboundError {
 
 #[async_trait::async_trait]
 impl Outbound for HttpOutbound {
-    async fn fetch(&self, request: http::Request<Body>, timeout: Duration) -> Result<http::Response<Body>, OutboundError> {
+    async fn fetch(
+        &self,
+        request: http::Request<Body>,
+        timeout: Duration,
+    ) -> Result<http::Response<Body>, OutboundError> {
         let (parts, body) = request.into_parts();
         let url = self.judge(&parts.uri)?;
         let mut headers = parts.headers;
@@ -197,14 +203,52 @@ mod tests {
     #[test]
     fn special_addresses_are_not_public_however_they_are_written() {
         for text in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.0.9", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-            "192.0.0.8", "192.168.1.1", "198.18.0.1", "203.0.113.9", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1",
-            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001::1",
-            "2001:db8::1", "3fff::1", "fc00::1", "fd12:3456::1", "fe80::1", "fec0::1", "ff02::1", "100::1", "5f00::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.255.0.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.168.1.1",
+            "198.18.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "3fff::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "100::1",
+            "5f00::1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
-        for text in ["1.1.1.1", "100.63.0.1", "100.128.0.1", "172.32.0.1", "192.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "2002:101:101::"] {
+        for text in [
+            "1.1.1.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "192.1.1.1",
+            "2606:4700::1111",
+            "::ffff:1.1.1.1",
+            "2002:101:101::",
+        ] {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
     }
@@ -212,7 +256,15 @@ mod tests {
     #[test]
     fn a_host_that_is_an_address_is_judged_in_every_spelling() {
         let outbound = HttpOutbound::new(false).unwrap();
-        for uri in ["http://127.0.0.1/", "http://127.1/", "http://0x7f.1/", "http://2130706433/", "http://0177.0.0.1/", "http://[::1]/", "http://[::ffff:7f00:1]/"] {
+        for uri in [
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://0x7f.1/",
+            "http://2130706433/",
+            "http://0177.0.0.1/",
+            "http://[::1]/",
+            "http://[::ffff:7f00:1]/",
+        ] {
             let judged = outbound.judge(&uri.parse().unwrap());
             assert!(matches!(judged, Err(OutboundError::AddressNotPublic(_))), "{uri}");
         }

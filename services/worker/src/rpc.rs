@@ -1,10 +1,7 @@
 //! JSON-RPC over HTTP to a node that is not trusted.
 
 use futures::StreamExt;
-use phala_follow::{
-    Rpc, RpcError,
-    rpc::REPLY_BYTES_MAX,
-};
+use phala_follow::{Rpc, RpcError, rpc::REPLY_BYTES_MAX};
 use serde_json::{Value, json};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -57,7 +54,8 @@ impl HttpRpc {
             }
             body.extend_from_slice(&piece);
         }
-        let mut reply: Value = serde_json::from_slice(&body).map_err(|_| RpcError::Unreachable("its reply is not JSON".into()))?;
+        let mut reply: Value =
+            serde_json::from_slice(&body).map_err(|_| RpcError::Unreachable("its reply is not JSON".into()))?;
         if let Some(error) = reply.get("error") {
             return Err(RpcError::from_error_object(error));
         }

@@ -1,6 +1,6 @@
 //! Processes of a network, as the kernel knows them.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -46,11 +46,17 @@ pub fn listening(port: u16) -> bool {
 
 impl Process {
     /// The process of the network in `dir` whose executable is `name`.
+    ///
+    /// One that has only just been started is not visible at once: the kernel shows its arguments a moment later.
     pub fn find(dir: &Path, name: &str) -> Result<Self> {
-        processes_under(dir)
-            .into_iter()
-            .find(|process| process.runs() && process.arguments[0].ends_with(name))
-            .with_context(|| format!("no {name} runs in {}", dir.display()))
+        for _ in 0..100 {
+            let mut all = processes_under(dir).into_iter();
+            if let Some(process) = all.find(|process| process.runs() && process.arguments[0].ends_with(name)) {
+                return Ok(process);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        bail!("no {name} runs in {}", dir.display())
     }
 
     /// Sends `signal`.

@@ -1,6 +1,6 @@
 //! Components for the tests, built once.
 
-use crate::phala;
+use crate::{network::binary, phala};
 use anyhow::{Context, Result, ensure};
 use std::{
     path::{Path, PathBuf},
@@ -17,7 +17,11 @@ fn root() -> PathBuf {
 pub fn component(dir: impl AsRef<Path>) -> Result<PathBuf> {
     let dir = root().join(dir);
     let path = dir.to_str().context("paths here are text")?;
-    let output = phala(&["build", path, "--json"])?;
+    // A folder of its own: another cargo may hold the one of these tests.
+    let own = std::env::current_exe()?;
+    let target = own.ancestors().nth(3).context("a test runs in target/PROFILE/deps")?.join("programs");
+    let output =
+        Command::new(binary("phala")).args(["build", path, "--json"]).env("CARGO_TARGET_DIR", target).output()?;
     ensure!(output.status.success(), "phala build {path}: {}", crate::network::describe(&output));
     let built: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     Ok(built["component"].as_str().context("build prints the component")?.into())

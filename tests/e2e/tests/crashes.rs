@@ -22,6 +22,8 @@ fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Res
 
     let dir = network.dir().to_owned();
     std::thread::scope(|scope| -> Result<()> {
+        // However the kills end, the load must not go on without them.
+        let ending = Raise(&done);
         let load = scope.spawn(|| {
             runtime.block_on(async {
                 let client = Client::connect(&dir).await?;
@@ -50,7 +52,7 @@ fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Res
         while acknowledged.load(Ordering::Relaxed) < before + 2 && !load.is_finished() {
             std::thread::sleep(Duration::from_millis(100));
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ending);
         let outcome = load.join().map_err(|_| anyhow::anyhow!("the load panicked"))?;
         let body = network.ok(&["call", "notes", "/"])?;
         outcome?;
@@ -60,6 +62,15 @@ fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Res
         Ok(())
     })?;
     network.stop().context("stopping after the kills")
+}
+
+/// Raises a flag when it is dropped.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

@@ -36,7 +36,8 @@ fn malformed_requests_are_answered_clearly_and_hurt_nobody() -> Result<()> {
             (Method::GET, "/v1/../../etc/passwd".into(), "text/plain", vec![]),
         ];
         for (method, path, kind, body) in cases {
-            let shown = format!("{method} {} ({kind}, {} bytes)", path.chars().take(60).collect::<String>(), body.len());
+            let shown =
+                format!("{method} {} ({kind}, {} bytes)", path.chars().take(60).collect::<String>(), body.len());
             let request = http.request(method, format!("{worker}{path}")).header("content-type", kind).body(body);
             let answer = request.send().await.with_context(|| shown.clone())?;
             let status = answer.status();

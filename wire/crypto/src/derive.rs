@@ -64,6 +64,9 @@ mod tests {
             hex::encode(derive(&parent, "test/v1", &[b"id"]).expose()),
             "0f195a72f6480253b5d923f3dbb8551467a8bc1ce7a39ec695c07ce821be44b6"
         );
-        assert_eq!(hex::encode(keyed_hash(&parent, b"name")), "ab12a18f53b520ffb07886bb81430fe5aaac5676b02601b5fb2d6d640f3cb71b");
+        assert_eq!(
+            hex::encode(keyed_hash(&parent, b"name")),
+            "ab12a18f53b520ffb07886bb81430fe5aaac5676b02601b5fb2d6d640f3cb71b"
+        );
     }
 }

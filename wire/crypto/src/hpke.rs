@@ -66,15 +66,10 @@ impl KeyPair {
         if info.len() > INFO_BYTES_MAX {
             return Err(OpenError);
         }
-        let encapsulated =
-            <Kem as hpke::Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| OpenError)?;
-        let mut context = setup_receiver::<ChaCha20Poly1305, HkdfSha256, Kem>(
-            &OpModeR::Base,
-            &self.private,
-            &encapsulated,
-            info,
-        )
-        .map_err(|_| OpenError)?;
+        let encapsulated = <Kem as hpke::Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| OpenError)?;
+        let mut context =
+            setup_receiver::<ChaCha20Poly1305, HkdfSha256, Kem>(&OpModeR::Base, &self.private, &encapsulated, info)
+                .map_err(|_| OpenError)?;
         let plain = context.open(ciphertext, b"").map_err(|_| OpenError)?;
         let exports = Exports(alloc::boxed::Box::new(move |label, out| context.export(label, out).is_ok()));
         Ok((plain, exports))

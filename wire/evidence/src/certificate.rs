@@ -309,7 +309,8 @@ impl<'a> Certificate<'a> {
 fn point(key_info: &[u8]) -> Option<&[u8]> {
     let mut fields = Fields::of(key_info)?.sequence()?;
     let mut algorithm = fields.sequence()?;
-    if algorithm.decode::<ObjectIdentifier>()? != EC_PUBLIC_KEY || algorithm.decode::<ObjectIdentifier>()? != PRIME256V1 {
+    if algorithm.decode::<ObjectIdentifier>()? != EC_PUBLIC_KEY || algorithm.decode::<ObjectIdentifier>()? != PRIME256V1
+    {
         return None;
     }
     algorithm.end()?;

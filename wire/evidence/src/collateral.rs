@@ -170,7 +170,9 @@ impl<'a> Anchor<'a> {
             return Err(Rejection::RootCrlMissing);
         };
         match stored {
-            StoredCollateral::RootCrl(crl) if crl.root == self.root && crl.issuer == self.certificate.authority_id() => {
+            StoredCollateral::RootCrl(crl)
+                if crl.root == self.root && crl.issuer == self.certificate.authority_id() =>
+            {
                 self.check_crl(&crl, now)?;
                 Ok(crl)
             }

@@ -52,11 +52,7 @@ impl QeIdentity {
         if !same {
             return Err(Rejection::QeAttributes);
         }
-        self.levels
-            .iter()
-            .find(|(least, _)| qe.isv_svn >= *least)
-            .map(|(_, status)| *status)
-            .ok_or(Rejection::QeTooOld)
+        self.levels.iter().find(|(least, _)| qe.isv_svn >= *least).map(|(_, status)| *status).ok_or(Rejection::QeTooOld)
     }
 }
 

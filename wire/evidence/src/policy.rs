@@ -12,7 +12,19 @@ use serde::{Deserialize, Serialize};
 /// # Shape
 /// SCALE: one byte, bit n for the status with index n. JSON: a list of Intel's names.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 #[serde(from = "Vec<TcbStatus>", into = "Vec<TcbStatus>")]
 pub struct TcbStatuses(u8);
@@ -60,7 +72,18 @@ impl From<TcbStatuses> for Vec<TcbStatus> {
 ///
 /// Debug mode, migration, service TDs, revoked levels and expired collateral are refused whatever the policy says.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 #[serde(deny_unknown_fields)]
 pub struct Policy {

@@ -3,14 +3,7 @@
 //! # Source
 //! Intel PCS API v4, TCB info v3; the order in which levels are tried and statuses are combined is that of Intel's Quote Verification Library.
 
-use crate::{
-    certificate::Window,
-    collateral::Signer,
-    json,
-    pck::Platform,
-    quote::TdReport,
-    rejection::Rejection,
-};
+use crate::{certificate::Window, collateral::Signer, json, pck::Platform, quote::TdReport, rejection::Rejection};
 use alloc::{string::String, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use phala_messages::{Root, TcbStatus, Tee};

@@ -150,7 +150,11 @@ fn verify_pck<S: CollateralStore>(
 }
 
 /// PCK certificate → quoting enclave → attestation key.
-fn verify_quoting_enclave(quote: &Quote<'_>, pck: &VerifyingKey, identity: &QeIdentity) -> Result<TcbStatus, Rejection> {
+fn verify_quoting_enclave(
+    quote: &Quote<'_>,
+    pck: &VerifyingKey,
+    identity: &QeIdentity,
+) -> Result<TcbStatus, Rejection> {
     if !is_signed(pck, quote.qe_report_bytes, quote.qe_report_signature) {
         return Err(Rejection::QeReportSignature);
     }

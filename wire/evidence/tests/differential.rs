@@ -8,7 +8,7 @@ use phala_evidence::{Policy, Rejection, TrustedRoot};
 use phala_messages::{TcbStatus, collateral::Collateral};
 use phala_platform::simulated::{
     mint::{Machine, QuoteSpec, TdSpec},
-    pki::{PlatformSpec, Pki, qe_identity_json, tcb_info_json},
+    pki::{Pki, PlatformSpec, qe_identity_json, tcb_info_json},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -62,17 +62,16 @@ fn verdicts_agree_on_mutated_collateral() {
 fn mutate_piece(piece: &mut Collateral, random: &mut Random) {
     let field = match piece {
         Collateral::RootCrl { crl } | Collateral::PckCrl { crl, .. } => crl,
-        Collateral::TcbInfo { json, signature, issuer_chain } | Collateral::QeIdentity { json, signature, issuer_chain } => {
-            match random.below(3) {
-                0 => json,
-                1 => issuer_chain,
-                _ => {
-                    let at = random.below(64);
-                    signature[at] ^= 1 << random.below(8);
-                    return;
-                }
+        Collateral::TcbInfo { json, signature, issuer_chain }
+        | Collateral::QeIdentity { json, signature, issuer_chain } => match random.below(3) {
+            0 => json,
+            1 => issuer_chain,
+            _ => {
+                let at = random.below(64);
+                signature[at] ^= 1 << random.below(8);
+                return;
             }
-        }
+        },
     };
     let mut bytes = field.to_vec();
     random.mutate(&mut bytes);
@@ -134,13 +133,24 @@ fn mutate_json(value: &mut Value, random: &mut Random) {
             };
         }
         Value::String(text) => {
-            let statuses = ["UpToDate", "OutOfDate", "Revoked", "SWHardeningNeeded", "ConfigurationNeeded",
-                "ConfigurationAndSWHardeningNeeded", "OutOfDateConfigurationNeeded", "TDRelaunchAdvised"];
+            let statuses = [
+                "UpToDate",
+                "OutOfDate",
+                "Revoked",
+                "SWHardeningNeeded",
+                "ConfigurationNeeded",
+                "ConfigurationAndSWHardeningNeeded",
+                "OutOfDateConfigurationNeeded",
+                "TDRelaunchAdvised",
+            ];
             *text = if statuses.contains(&text.as_str()) {
                 statuses[random.below(statuses.len())].into()
             } else {
                 let mut bytes = text.clone().into_bytes();
-                if let Some(byte) = { let at = random.below(bytes.len()); bytes.get_mut(at) } {
+                if let Some(byte) = {
+                    let at = random.below(bytes.len());
+                    bytes.get_mut(at)
+                } {
                     *byte = b"0123456789ABCDEFabcdefTZ:-"[random.below(26)];
                 }
                 String::from_utf8(bytes).unwrap()
@@ -266,15 +276,21 @@ fn where_we_are_stricter_it_is_on_purpose() {
         (Rejection::QuoteTrailingBytes, quote(&|quote| quote.push(1))),
         (Rejection::CertificationData, quote(&|quote| quote[48 + 584 + 4 + 128] = 7)),
         (Rejection::ChainMalformed, chain(&|chain| format!("a comment\n{chain}"))),
-        (Rejection::ChainMalformed, chain(&|chain| {
-            let end = "-----END CERTIFICATE-----\n";
-            chain.split_inclusive(end).take(2).collect()
-        })),
-        (Rejection::RootMismatch, chain(&|chain| {
-            let end = "-----END CERTIFICATE-----\n";
-            let other = phala_platform::simulated::pki::pem(phala_evidence::INTEL_ROOT_DER);
-            chain.split_inclusive(end).take(2).collect::<String>() + &other
-        })),
+        (
+            Rejection::ChainMalformed,
+            chain(&|chain| {
+                let end = "-----END CERTIFICATE-----\n";
+                chain.split_inclusive(end).take(2).collect()
+            }),
+        ),
+        (
+            Rejection::RootMismatch,
+            chain(&|chain| {
+                let end = "-----END CERTIFICATE-----\n";
+                let other = phala_platform::simulated::pki::pem(phala_evidence::INTEL_ROOT_DER);
+                chain.split_inclusive(end).take(2).collect::<String>() + &other
+            }),
+        ),
         (Rejection::CertificateExtension, Case { quote: extended.quote(&honest), ..case() }),
         // Component 1 is raised; CPUSVN says what it said.
         (Rejection::SgxExtension, certified(PlatformSpec::default(), &raise_component)),
@@ -318,10 +334,13 @@ fn scoped_crl(pki: &Pki) -> Vec<u8> {
         &name(&pki.root.name),
         &time(WINDOW.0),
         &time(WINDOW.1),
-        &field(context(0), &[&sequence(&[
-            &sequence(&[&oid("2.5.29.20"), &octets(&integer(&[1]))]),
-            &sequence(&[&oid("2.5.29.28"), &octets(&point)]),
-        ])]),
+        &field(
+            context(0),
+            &[&sequence(&[
+                &sequence(&[&oid("2.5.29.20"), &octets(&integer(&[1]))]),
+                &sequence(&[&oid("2.5.29.28"), &octets(&point)]),
+            ])],
+        ),
     ]);
     signed(&content, &pki.root.key)
 }

@@ -93,13 +93,21 @@ fn another_root_is_refused() {
         let pieces = case.store().unwrap();
         let wrong = TrustedRoot::insecure_development();
         // Nothing of Intel's is stored under the other root.
-        assert_eq!(verify(&case.quote, &wrong, &pieces, at(case.now)).unwrap_err(), Rejection::RootCrlMissing, "{name}");
+        assert_eq!(
+            verify(&case.quote, &wrong, &pieces, at(case.now)).unwrap_err(),
+            Rejection::RootCrlMissing,
+            "{name}"
+        );
         let other = Case::simulated();
         let verdict = verify(&case.quote, &wrong, &other.store().unwrap(), at(NOW));
         assert_eq!(verdict.unwrap_err(), Rejection::RootMismatch, "{name}");
         // A root that calls itself Intel's finds Intel's pieces, and they are not by its key.
         let liar = TrustedRoot { root: Root::Intel, ..wrong };
-        assert_eq!(verify(&case.quote, &liar, &pieces, at(case.now)).unwrap_err(), Rejection::CollateralMismatch, "{name}");
+        assert_eq!(
+            verify(&case.quote, &liar, &pieces, at(case.now)).unwrap_err(),
+            Rejection::CollateralMismatch,
+            "{name}"
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use phala_evidence::{
 use phala_messages::{Root, TcbStatus, Tee, collateral::Collateral};
 use phala_platform::simulated::{
     mint::{EnclaveSpec, Machine, QuoteSpec, TD_ATTRIBUTES, TdSpec},
-    pki::{CertificateSpec, PlatformSpec, Pki, key, pem, qe_identity_json, tcb_info_json},
+    pki::{CertificateSpec, Pki, PlatformSpec, key, pem, qe_identity_json, tcb_info_json},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -170,9 +170,12 @@ fn forgeries_of_certificates() -> Vec<(Rejection, Result<TcbStatus, Rejection>)>
         (ChainMalformed, judge_chain(|chain| *chain = chain.replace('\n', "\r\n"))),
         (ChainMalformed, judge_chain(|chain| *chain = chain.repeat(2))),
         (ChainMalformed, judge_chain(String::clear)),
-        (CertificateMalformed, judge_chain(|chain| {
-            *chain = pem(&[0x30, 0]) + &development.chain(&development.intermediate.certificate);
-        })),
+        (
+            CertificateMalformed,
+            judge_chain(|chain| {
+                *chain = pem(&[0x30, 0]) + &development.chain(&development.intermediate.certificate);
+            }),
+        ),
         (CertificateExtension, judge_certificate(|spec| spec.extensions.push(("2.5.29.54", true, vec![5, 0])))),
         (CertificateExtension, judge_certificate(|spec| spec.extensions.push(("2.5.29.37", false, vec![0x30, 0])))),
         (CertificateRole, judge_certificate(|spec| spec.authority = true)),
@@ -242,10 +245,7 @@ fn forgeries_of_collateral() -> Vec<(Rejection, Result<TcbStatus, Rejection>)> {
             verify(&case.quote, &case.root, &Confused(pieces.values().last().unwrap().clone()), at(NOW))
                 .map(|report| report.tcb),
         ),
-        (
-            CollateralMismatch,
-            verify(&case.quote, &case.root, &Confused(root_list), at(NOW)).map(|report| report.tcb),
-        ),
+        (CollateralMismatch, verify(&case.quote, &case.root, &Confused(root_list), at(NOW)).map(|report| report.tcb)),
     ]
 }
 
@@ -276,10 +276,7 @@ fn forgeries_of_content() -> Vec<(Rejection, Result<TcbStatus, Rejection>)> {
         (ServiceTd, judge_td(|td| td.attributes |= 1 << 17)),
         (ServiceTd, judge_td(|td| td.current = Some((td.tee_tcb_svn, [1; 48])))),
         (SeptVe, judge_td(|td| td.attributes &= !TD_ATTRIBUTES)),
-        (
-            StatusNotAccepted,
-            judge_policy(PlatformSpec { cpu_svn: [4; 16], ..PlatformSpec::default() }, |_| {}),
-        ),
+        (StatusNotAccepted, judge_policy(PlatformSpec { cpu_svn: [4; 16], ..PlatformSpec::default() }, |_| {})),
         (TcbEvaluationTooOld, judge_policy(PlatformSpec::default(), |policy| policy.tcb_evaluation_number_min = 21)),
         (DynamicPlatform, judge_policy(configured([true, false, false]), |_| {})),
         (CachedKeys, judge_policy(configured([false, true, false]), |_| {})),

@@ -49,7 +49,10 @@ fn keys_of_collateral() {
     for (key, golden) in [
         (CollateralKey::RootCrl { root: Root::Intel }, "0000".to_owned()),
         (CollateralKey::PckCrl { root: Root::Development, issuer: Hash([7; 32]) }, format!("0101{}", "07".repeat(32))),
-        (CollateralKey::TcbInfo { root: Root::Intel, tee: Tee::Tdx, fmspc: [1, 2, 3, 4, 5, 6] }, "020001010203040506".into()),
+        (
+            CollateralKey::TcbInfo { root: Root::Intel, tee: Tee::Tdx, fmspc: [1, 2, 3, 4, 5, 6] },
+            "020001010203040506".into(),
+        ),
         (CollateralKey::QeIdentity { root: Root::Development, tee: Tee::Sgx }, "030100".into()),
     ] {
         assert_eq!(hex::encode(key.encode()), golden);
@@ -62,12 +65,15 @@ fn stored_collateral() {
     let mut lines = String::new();
     for (name, case) in Case::all_intel() {
         for piece in case.store().unwrap().values() {
-            let (encoded, kind) = (piece.encode(), match piece {
-                StoredCollateral::RootCrl(_) => "root-crl",
-                StoredCollateral::PckCrl(_) => "pck-crl",
-                StoredCollateral::TcbInfo(_) => "tcb-info",
-                StoredCollateral::QeIdentity(_) => "qe-identity",
-            });
+            let (encoded, kind) = (
+                piece.encode(),
+                match piece {
+                    StoredCollateral::RootCrl(_) => "root-crl",
+                    StoredCollateral::PckCrl(_) => "pck-crl",
+                    StoredCollateral::TcbInfo(_) => "tcb-info",
+                    StoredCollateral::QeIdentity(_) => "qe-identity",
+                },
+            );
             // Small pieces whole, large ones by their hash.
             let bytes = match encoded.len() {
                 ..=320 => hex::encode(&encoded),

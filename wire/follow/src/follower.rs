@@ -192,7 +192,11 @@ impl Follower {
     ///
     /// # Errors
     /// [`FollowError::Rpc`], [`FollowError::Proof`].
-    pub async fn read<R: Rpc>(&self, rpc: &R, keys: &[Vec<u8>]) -> Result<Finalized<Vec<Option<Vec<u8>>>>, FollowError> {
+    pub async fn read<R: Rpc>(
+        &self,
+        rpc: &R,
+        keys: &[Vec<u8>],
+    ) -> Result<Finalized<Vec<Option<Vec<u8>>>>, FollowError> {
         let nodes = rpc::read_proof(rpc, keys, &self.head().hash).await?;
         Ok(self.head().values(&nodes, keys)?)
     }
@@ -223,7 +227,11 @@ impl Follower {
             return Err(FollowError::NotFinalYet { number: block.number });
         }
         if block.number == head.number {
-            return if block.hash == head.hash { Ok(head.clone()) } else { Err(FollowError::Fork { ours: head.block() }) };
+            return if block.hash == head.hash {
+                Ok(head.clone())
+            } else {
+                Err(FollowError::Fork { ours: head.block() })
+            };
         }
         let header = rpc::header(rpc, &block.hash).await?.ok_or(FollowError::MissingBlock { block: block.hash })?;
         if header.number != block.number.0 {
@@ -249,14 +257,21 @@ impl Follower {
 }
 
 /// Header 0 and the trie nodes that prove its authorities.
-pub(crate) async fn fetch_genesis<R: Rpc>(genesis: GenesisHash, rpc: &R) -> Result<(Header, Vec<Vec<u8>>), FollowError> {
+pub(crate) async fn fetch_genesis<R: Rpc>(
+    genesis: GenesisHash,
+    rpc: &R,
+) -> Result<(Header, Vec<Vec<u8>>), FollowError> {
     let header = rpc::header(rpc, &genesis.into()).await?.ok_or(FollowError::WrongGenesis { genesis })?;
     let nodes = rpc::read_proof(rpc, &[storage::grandpa_authorities()], &genesis.into()).await?;
     Ok((header, nodes))
 }
 
 /// The first set of authorities, from the genesis header and a proof of its state.
-pub(crate) fn verify_genesis(genesis: GenesisHash, header: &Header, nodes: &[Vec<u8>]) -> Result<Position, FollowError> {
+pub(crate) fn verify_genesis(
+    genesis: GenesisHash,
+    header: &Header,
+    nodes: &[Vec<u8>],
+) -> Result<Position, FollowError> {
     if hash_of(header) != genesis.into() || header.number != 0 {
         return Err(FollowError::WrongGenesis { genesis });
     }

@@ -41,7 +41,9 @@ pub fn appointed(header: &Header) -> Result<Option<AuthorityList>, HandOverError
         let Some((GRANDPA_ENGINE_ID, mut message)) = log.as_consensus() else { continue };
         match ConsensusLog::<u32>::decode_all(&mut message).map_err(|_| HandOverError::Malformed)? {
             ConsensusLog::ForcedChange(..) => return Err(HandOverError::Forced),
-            ConsensusLog::ScheduledChange(change) if change.delay != 0 => return Err(HandOverError::Delayed(change.delay)),
+            ConsensusLog::ScheduledChange(change) if change.delay != 0 => {
+                return Err(HandOverError::Delayed(change.delay));
+            }
             // The first one counts, as it does for the nodes.
             ConsensusLog::ScheduledChange(change) => next = next.or(Some(change.next_authorities)),
             ConsensusLog::OnDisabled(_) | ConsensusLog::Pause(_) | ConsensusLog::Resume(_) => {}

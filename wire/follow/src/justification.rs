@@ -13,8 +13,14 @@
 //! # Source
 //! The same rules by which Substrate nodes judge justifications (`sc-consensus-grandpa`, `justification.rs`).
 
-use crate::{authorities::AuthoritySet, header::{Header, hash_of}};
-use alloc::{collections::{BTreeMap, BTreeSet}, vec::Vec};
+use crate::{
+    authorities::AuthoritySet,
+    header::{Header, hash_of},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use codec::DecodeAll;
 use finality_grandpa::{Chain, Message};
 use phala_messages::{BlockHash, BlockRef};
@@ -72,7 +78,8 @@ impl Justification {
         if bytes.len() > JUSTIFICATION_BYTES_MAX {
             return Err(JustificationError::TooLarge(bytes.len()));
         }
-        let justification = GrandpaJustification::<Header>::decode_all(&mut bytes).map_err(|_| JustificationError::Malformed)?;
+        let justification =
+            GrandpaJustification::<Header>::decode_all(&mut bytes).map_err(|_| JustificationError::Malformed)?;
         match justification.votes_ancestries.len() {
             headers if headers > VOTES_ANCESTRIES_MAX => Err(JustificationError::TooManyHeaders(headers)),
             _ => Ok(Self(justification)),
@@ -124,7 +131,8 @@ impl Justification {
         let lowest = votes().min_by_key(|vote| vote.target_number).ok_or(JustificationError::NotFinal)?;
         let mut used = BTreeSet::new();
         for vote in votes().filter(|vote| vote.target_hash != lowest.target_hash) {
-            let route = ancestry.ancestry(lowest.target_hash, vote.target_hash).map_err(|_| JustificationError::Ancestry)?;
+            let route =
+                ancestry.ancestry(lowest.target_hash, vote.target_hash).map_err(|_| JustificationError::Ancestry)?;
             let above = u64::from(vote.target_number).checked_sub(lowest.target_number.into());
             if above != Some(route.len() as u64 + 1) {
                 return Err(JustificationError::Ancestry);

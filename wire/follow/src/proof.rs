@@ -51,7 +51,11 @@ pub struct ProvenValues {
 ///
 /// # Errors
 /// [`ProofError`]. Nodes beyond those needed are none: see [`ProvenValues::used`].
-pub fn read_proof<K: AsRef<[u8]>>(state_root: &Hash, nodes: &[Vec<u8>], keys: &[K]) -> Result<ProvenValues, ProofError> {
+pub fn read_proof<K: AsRef<[u8]>>(
+    state_root: &Hash,
+    nodes: &[Vec<u8>],
+    keys: &[K],
+) -> Result<ProvenValues, ProofError> {
     let nodes = Nodes::new(nodes)?;
     let root = H256(state_root.0);
     let read = |(key, bytes): (usize, &K)| {

@@ -69,7 +69,11 @@ fn needed(root: &phala_messages::Hash, nodes: Vec<Vec<u8>>, keys: &[Vec<u8>]) ->
 }
 
 /// The hand-overs from `position` to `block`, and its finality.
-async fn lead<R: Rpc>(mut position: Position, block: &BlockRef, rpc: &R) -> Result<(Vec<HandOver>, Finality), ProveError> {
+async fn lead<R: Rpc>(
+    mut position: Position,
+    block: &BlockRef,
+    rpc: &R,
+) -> Result<(Vec<HandOver>, Finality), ProveError> {
     let mut hand_overs = Vec::new();
     let header = rpc::header(rpc, &block.hash).await?.ok_or(FollowError::MissingBlock { block: block.hash })?;
     if header.number != block.number.0 {

@@ -373,7 +373,8 @@ impl ChainProof {
             return Err(Refusal::ProofTooLarge);
         }
         // A list of nothings is small as bytes and large in memory.
-        let proof = Self::decode_with_mem_limit(&mut bytes, PROOF_MEMORY_BYTES_MAX).map_err(|_| Refusal::ProofMalformed)?;
+        let proof =
+            Self::decode_with_mem_limit(&mut bytes, PROOF_MEMORY_BYTES_MAX).map_err(|_| Refusal::ProofMalformed)?;
         if bytes.is_empty() { Ok(proof) } else { Err(Refusal::ProofMalformed) }
     }
 }
@@ -482,7 +483,11 @@ fn verify_start<'a>(
             })?;
             match trust {
                 Trust::Checkpoint(checkpoint) if checkpoint.number == block.number => {
-                    if checkpoint.hash == block.hash { Ok((position, None)) } else { Err(Refusal::CheckpointDiffers) }
+                    if checkpoint.hash == block.hash {
+                        Ok((position, None))
+                    } else {
+                        Err(Refusal::CheckpointDiffers)
+                    }
                 }
                 Trust::Checkpoint(checkpoint) => Ok((position, Some(checkpoint))),
                 Trust::Genesis(_) => Ok((position, None)),
@@ -517,7 +522,8 @@ struct Records {
 impl Records {
     fn parse(values: Vec<Option<Vec<u8>>>) -> Result<Self, Refusal> {
         fn record<T: Decode>(value: Option<Vec<u8>>, name: &'static str) -> Result<Option<T>, Refusal> {
-            let parse = |bytes: Vec<u8>| T::decode_all(&mut bytes.as_slice()).map_err(|_| Refusal::RecordMalformed(name));
+            let parse =
+                |bytes: Vec<u8>| T::decode_all(&mut bytes.as_slice()).map_err(|_| Refusal::RecordMalformed(name));
             value.map(parse).transpose()
         }
         let mut values = values.into_iter();

@@ -130,13 +130,21 @@ pub(crate) async fn hand_over<R: Rpc>(position: &Position, limit: u32, rpc: &R) 
     Ok(near_step(&position, None, rpc).await?.or(best))
 }
 
-/// The step that `grandpa_proveFinality` gives for the next block. The headers that come along must lead back to
-/// the head: a chain that leaves it out is a fork.
+/// The step to a near `target`, or to the set's last block.
 ///
-/// Until its first hand-over a chain has nothing that `grandpa_proveFinality` could look up, and nodes refuse; then
-/// the justification that `target` bears is taken.
+/// A head that is only a few blocks away bears its own justification. Farther ones, and ends of sets, are proven by
+/// `grandpa_proveFinality`; the headers that come along must lead back to the head, for a chain that leaves it out is
+/// a fork. Until its first hand-over a chain has nothing that this call could look up, and nodes refuse; then the
+/// justification that `target` bears is taken, however far it is.
 async fn near_step<R: Rpc>(position: &Position, target: Option<&Header>, rpc: &R) -> Result<Option<Step>, FollowError> {
     let head = position.head.block();
+    if let Some(target) = target
+        && target.number.saturating_sub(head.number.0) <= NEIGHBOURS
+        && let Some(justification) = rpc::block_justification(rpc, &hash_of(target)).await?
+        && let Signed::Ours(step) = judge(position, target.clone(), justification)?
+    {
+        return linked(position, step, rpc).await.map(Some);
+    }
     let proof = match (rpc::prove_finality(rpc, head.number.0.saturating_add(1)).await, target) {
         (Err(RpcError::Refused { .. }), Some(target)) => return justified_step(position, target, rpc).await,
         (proof, _) => proof?,
@@ -164,17 +172,24 @@ async fn near_step<R: Rpc>(position: &Position, target: Option<&Header>, rpc: &R
     if follows(&first, &head.hash) { Ok(Some(step)) } else { Err(FollowError::Fork { ours: head }) }
 }
 
-/// The step to `target`, or a block closely above it, by the justification that it bears. Its ancestors must lead
-/// back to the head.
-async fn justified_step<R: Rpc>(position: &Position, target: &Header, rpc: &R) -> Result<Option<Step>, FollowError> {
+/// The step to `target`, or a block closely above it, by the justification that it bears.
+async fn justified_step<R: Rpc>(
+    position: &Position,
+    target: &Header,
+    rpc: &R,
+) -> Result<Option<Step>, FollowError> {
+    match signed(position, target.number, rpc).await? {
+        None => Ok(None),
+        Some(Signed::Foreign(error)) => Err(error),
+        Some(Signed::Ours(step)) => linked(position, step, rpc).await.map(Some),
+    }
+}
+
+/// `step`, if its ancestors lead back to the head.
+async fn linked<R: Rpc>(position: &Position, step: Step, rpc: &R) -> Result<Step, FollowError> {
     let head = position.head.block();
-    let step = match signed(position, target.number, rpc).await? {
-        None => return Ok(None),
-        Some(Signed::Foreign(error)) => return Err(error),
-        Some(Signed::Ours(step)) => step,
-    };
     if step.header.number.saturating_sub(head.number.0) > WINDOW_BLOCKS.saturating_add(NEIGHBOURS) {
-        return Err(FollowError::Unprovable { number: BlockNumber(target.number) });
+        return Err(FollowError::Unprovable { number: BlockNumber(step.header.number) });
     }
     let mut at = step.header.clone();
     while at.number > head.number.0.saturating_add(1) {
@@ -185,11 +200,15 @@ async fn justified_step<R: Rpc>(position: &Position, target: &Header, rpc: &R) -
         }
         at = parent;
     }
-    if follows(&at, &head.hash) { Ok(Some(step)) } else { Err(FollowError::Fork { ours: head }) }
+    if follows(&at, &head.hash) { Ok(step) } else { Err(FollowError::Fork { ours: head }) }
 }
 
 /// Judges the answer of `grandpa_proveFinality`. None when it proves nothing above the head.
-async fn judge_proof<R: Rpc>(position: &Position, proof: &FinalityProof, rpc: &R) -> Result<Option<Signed>, FollowError> {
+async fn judge_proof<R: Rpc>(
+    position: &Position,
+    proof: &FinalityProof,
+    rpc: &R,
+) -> Result<Option<Signed>, FollowError> {
     let block = BlockHash(proof.block.0);
     let target = match Justification::parse(&proof.justification) {
         Ok(justification) => justification.target(),
@@ -234,7 +253,8 @@ pub(crate) async fn justified_by<R: Rpc>(
     rpc: &R,
 ) -> Result<Option<Finalized<Head>>, FollowError> {
     let Some(bytes) = rpc::block_justification(rpc, &hash_of(header)).await? else { return Ok(None) };
-    let proven = Justification::parse(&bytes).and_then(|justification| Finalized::justified(header, &justification, set));
+    let proven =
+        Justification::parse(&bytes).and_then(|justification| Finalized::justified(header, &justification, set));
     Ok(proven.ok())
 }
 

@@ -186,7 +186,8 @@ pub async fn prove_finality<R: Rpc>(rpc: &R, height: u32) -> Result<Option<Final
         reply => bytes(&reply, REPLY_BYTES_MAX / 2).ok_or(malformed(METHOD))?,
     };
     let proof = FinalityProof::decode_all(&mut reply.as_slice()).map_err(|_| malformed(METHOD))?;
-    let fits = proof.unknown_headers.len() <= UNKNOWN_HEADERS_MAX && proof.justification.len() <= JUSTIFICATION_BYTES_MAX;
+    let fits =
+        proof.unknown_headers.len() <= UNKNOWN_HEADERS_MAX && proof.justification.len() <= JUSTIFICATION_BYTES_MAX;
     if fits { Ok(Some(proof)) } else { Err(malformed(METHOD)) }
 }
 

@@ -5,11 +5,8 @@ mod common;
 use codec::Encode;
 use common::{Chain, Node, Vote, appoints, forces, hex, justification};
 use phala_follow::{
-    Checkpoint, FollowError, Follower, Rpc, RpcError, check_age,
-    handover::HandOverError,
-    header::hash_of,
-    justification::JustificationError,
-    proof::ProofError,
+    Checkpoint, FollowError, Follower, Rpc, RpcError, check_age, handover::HandOverError, header::hash_of,
+    justification::JustificationError, proof::ProofError,
 };
 use phala_messages::{BlockHash, BlockRef, GenesisHash, storage};
 use phala_units::{BlockNumber, UnixMillis};
@@ -323,10 +320,7 @@ async fn forced_delayed_and_damaged_changes_are_refused() {
         (forces(&[9]), HandOverError::Forced),
         (appoints(&[9], 3), HandOverError::Delayed(3)),
         (DigestItem::Consensus(GRANDPA_ENGINE_ID, vec![1, 255]), HandOverError::Malformed),
-        (
-            appoints(&[], 0),
-            HandOverError::Authorities(phala_follow::authorities::AuthoritiesError::Empty),
-        ),
+        (appoints(&[], 0), HandOverError::Authorities(phala_follow::authorities::AuthoritiesError::Empty)),
     ] {
         let mut chain = Chain::new(0, FOUR);
         chain.grow(1);
@@ -342,7 +336,8 @@ async fn forced_delayed_and_damaged_changes_are_refused() {
 async fn a_node_without_a_proof_moves_nothing() {
     let mut chain = Chain::new(0, FOUR);
     chain.grow(3);
-    let node = Node::lying(chain.clone(), |_, method, _| (method == "grandpa_proveFinality").then_some(Ok(Value::Null)));
+    let node =
+        Node::lying(chain.clone(), |_, method, _| (method == "grandpa_proveFinality").then_some(Ok(Value::Null)));
     assert_eq!(started(&node).await.advance(&node).await, Ok(false));
     chain.grow(600);
     for block in &mut chain.blocks {
@@ -367,9 +362,7 @@ async fn a_proof_for_another_block_than_it_names_is_refused() {
 
 #[tokio::test]
 async fn a_block_that_the_node_does_not_have_is_named() {
-    let node = Node::lying(busy(0, 0), |_, method, _| {
-        (method == "chain_getFinalizedHead").then(|| Ok(hex(&[7; 32])))
-    });
+    let node = Node::lying(busy(0, 0), |_, method, _| (method == "chain_getFinalizedHead").then(|| Ok(hex(&[7; 32]))));
     let error = started(&node).await.advance(&node).await.unwrap_err();
     assert_eq!(error, FollowError::MissingBlock { block: BlockHash([7; 32]) });
 }
@@ -381,7 +374,8 @@ async fn replies_of_another_form_are_refused() {
         for reply in replies.clone() {
             let node = Node::new(busy(1, 2));
             let mut follower = started(&node).await;
-            let lying = Node::lying(node.chain.clone(), move |_, called, _| (called == method).then(|| Ok(reply.clone())));
+            let lying =
+                Node::lying(node.chain.clone(), move |_, called, _| (called == method).then(|| Ok(reply.clone())));
             assert_eq!(follower.advance(&lying).await, Err(FollowError::Rpc(RpcError::Malformed { method })));
         }
     }
@@ -394,7 +388,9 @@ async fn missing_and_altered_proof_nodes_are_refused() {
     let key = storage::timestamp_now();
     let nodes = node.chain.read_proof(node.chain.head(), std::slice::from_ref(&key));
     assert!(nodes.len() > 1);
-    let read = |nodes: Vec<Vec<u8>>| follower.head().values(&nodes, std::slice::from_ref(&key)).map(|values| values.into_inner());
+    let read = |nodes: Vec<Vec<u8>>| {
+        follower.head().values(&nodes, std::slice::from_ref(&key)).map(|values| values.into_inner())
+    };
     assert!(read(nodes.clone()).unwrap()[0].is_some());
     for place in 0..nodes.len() {
         let mut missing = nodes.clone();

@@ -51,12 +51,21 @@ async fn made() -> BTreeMap<&'static str, Value> {
     all.insert("query", vector("a query's receipt, from genesis over two hand-overs", &asked, &genesis));
     all.insert("command", vector("a command's receipt, the second of three in its anchor", &ordered, &genesis));
     all.insert("query-checkpoint", vector("a query's receipt, from a checkpoint", &short, &checkpoint));
-    all.insert("query-genesis-past-checkpoint", vector("a proof from genesis, believed by a checkpoint", &asked, &checkpoint));
+    all.insert(
+        "query-genesis-past-checkpoint",
+        vector("a proof from genesis, believed by a checkpoint", &asked, &checkpoint),
+    );
     refused(&mut all, &chain, &asked, &ordered, &genesis);
     all
 }
 
-fn refused(all: &mut BTreeMap<&'static str, Value>, chain: &Chain, asked: &ReceiptBundle, ordered: &ReceiptBundle, trust: &Trust) {
+fn refused(
+    all: &mut BTreeMap<&'static str, Value>,
+    chain: &Chain,
+    asked: &ReceiptBundle,
+    ordered: &ReceiptBundle,
+    trust: &Trust,
+) {
     let says = |receipt: Receipt, of: &ReceiptBundle| ReceiptBundle { receipt: sign(receipt), proof: of.proof.clone() };
     let change = |of: &ReceiptBundle, change: fn(&mut Receipt)| {
         let mut receipt = of.receipt.receipt.clone();
@@ -94,7 +103,11 @@ fn refused(all: &mut BTreeMap<&'static str, Value>, chain: &Chain, asked: &Recei
     put("signature", unsigned, trust);
     put("wrong-genesis", asked.clone(), &other);
     put("hand-over-missing", prove(|proof| drop(proof.hand_overs.remove(0))), trust);
-    put("hand-over-forged", prove(|proof| proof.hand_overs[1].header.digest.logs = vec![common::appoints(&[9], 0)]), trust);
+    put(
+        "hand-over-forged",
+        prove(|proof| proof.hand_overs[1].header.digest.logs = vec![common::appoints(&[9], 0)]),
+        trust,
+    );
     put(
         "justification-of-another-block",
         prove(|proof| {
@@ -107,7 +120,11 @@ fn refused(all: &mut BTreeMap<&'static str, Value>, chain: &Chain, asked: &Recei
     put("storage-node-missing", prove(|proof| drop(proof.storage.pop())), trust);
     put("storage-node-altered", prove(|proof| proof.storage[0][1] ^= 1), trust);
     put("worker-not-registered", records(|records| records.worker = None), trust);
-    put("instance-superseded", records(|records| records.worker.as_mut().unwrap().registration.instance.0 = [1; 32]), trust);
+    put(
+        "instance-superseded",
+        records(|records| records.worker.as_mut().unwrap().registration.instance.0 = [1; 32]),
+        trust,
+    );
     put("admission-expired", change(asked, |receipt| receipt.time.0 += 3_600_000), trust);
     put("program-unknown", records(|records| records.program = None), trust);
     put("worker-not-assigned", records(|records| records.cluster = None), trust);

@@ -18,7 +18,8 @@ pub fn endpoint_is_well_formed(text: &[u8]) -> bool {
         Some(rest) => {
             let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
             let (address, port) = rest.split_at(end);
-            let is_address = core::str::from_utf8(address).is_ok_and(|text| text.parse::<core::net::Ipv6Addr>().is_ok());
+            let is_address =
+                core::str::from_utf8(address).is_ok_and(|text| text.parse::<core::net::Ipv6Addr>().is_ok());
             is_address && (port.len() == 1 || port.strip_prefix(b"]:").is_some_and(port_is_well_formed))
         }
         None => host_and_port_are_well_formed(authority),
@@ -110,7 +111,22 @@ mod tests {
         }
         let label = "a".repeat(64);
         let name = ["a"; 128].join(".");
-        for text in ["", "*", "*.", "a.*.org", "**.org", "https://a", "a/b", "A.org", "a:", ":80", ".org", "org.", &label, &name] {
+        for text in [
+            "",
+            "*",
+            "*.",
+            "a.*.org",
+            "**.org",
+            "https://a",
+            "a/b",
+            "A.org",
+            "a:",
+            ":80",
+            ".org",
+            "org.",
+            &label,
+            &name,
+        ] {
             assert!(!outbound_host_is_well_formed(text.as_bytes()), "{text}");
         }
     }

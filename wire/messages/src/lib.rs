@@ -51,7 +51,10 @@ pub mod transcript;
 pub use anchor::{Anchor, AnchorRecord, ResultLeaf};
 pub use attested::{Attested, Measurement, Root, TcbStatus, Tee};
 pub use command::{CommandRecord, SealedCommand};
-pub use ids::{Account, BlockHash, ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, ProgramId, StateRoot, TransportKey, WorkerId};
+pub use ids::{
+    Account, BlockHash, ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, ProgramId, StateRoot, TransportKey,
+    WorkerId,
+};
 pub use program::{ClusterRecord, Manifest, ProgramLimits, ProgramRecord, ProgramStatus};
 pub use receipt::{AnchorRef, CommandProof, Receipt, SignedReceipt, Subject};
 pub use refusal::Refusal;

@@ -78,5 +78,8 @@ pub const REGISTRATION_BLOCK_AGE_MAX: u32 = 100;
 /// # Units
 /// Bytes: of bucket, key and value, and [`STATE_ENTRY_BYTES`].
 pub const fn state_entry_bytes(bucket: &str, key: &str, value_bytes: usize) -> u64 {
-    (bucket.len() as u64).saturating_add(key.len() as u64).saturating_add(value_bytes as u64).saturating_add(STATE_ENTRY_BYTES)
+    (bucket.len() as u64)
+        .saturating_add(key.len() as u64)
+        .saturating_add(value_bytes as u64)
+        .saturating_add(STATE_ENTRY_BYTES)
 }

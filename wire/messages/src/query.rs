@@ -66,7 +66,13 @@ impl Authorization {
     /// # Shape
     /// SHA-256 of `"phala/query-authorization/v1" ‖ genesis ‖ program ‖ instance ‖ request ‖ account ‖ expires_at ‖ nonce`, where
     /// `request` is the transcript hash of the request without this header.
-    pub fn signing_hash(&self, genesis: &GenesisHash, program: &ProgramId, instance: &InstanceKey, request: &Hash) -> Hash {
+    pub fn signing_hash(
+        &self,
+        genesis: &GenesisHash,
+        program: &ProgramId,
+        instance: &InstanceKey,
+        request: &Hash,
+    ) -> Hash {
         Preimage::new("phala/query-authorization/v1")
             .bytes(&genesis.0)
             .bytes(&program.0)
@@ -100,8 +106,18 @@ mod tests {
     #[test]
     fn every_part_of_an_authorization_changes_what_is_signed() {
         let of = |genesis: u8, program: u8, instance: u8, request: u8, account: u8, expires: u64, nonce: u8| {
-            Authorization { account: Account([account; 32]), expires_at: UnixMillis(expires), nonce: [nonce; 16], signature: [0; 64] }
-                .signing_hash(&GenesisHash([genesis; 32]), &ProgramId([program; 32]), &InstanceKey([instance; 32]), &Hash([request; 32]))
+            Authorization {
+                account: Account([account; 32]),
+                expires_at: UnixMillis(expires),
+                nonce: [nonce; 16],
+                signature: [0; 64],
+            }
+            .signing_hash(
+                &GenesisHash([genesis; 32]),
+                &ProgramId([program; 32]),
+                &InstanceKey([instance; 32]),
+                &Hash([request; 32]),
+            )
         };
         let all = [
             of(0, 0, 0, 0, 0, 0, 0),
@@ -119,7 +135,8 @@ mod tests {
 
     #[test]
     fn an_authorization_survives_being_written_and_read_and_nothing_may_follow_it() {
-        let one = Authorization { account: Account([1; 32]), expires_at: UnixMillis(2), nonce: [3; 16], signature: [4; 64] };
+        let one =
+            Authorization { account: Account([1; 32]), expires_at: UnixMillis(2), nonce: [3; 16], signature: [4; 64] };
         let mut bytes = one.encode();
         assert_eq!(Authorization::parse(&bytes), Some(one));
         bytes.push(0);

@@ -57,7 +57,13 @@ pub type Header<'a> = (&'a str, &'a [u8]);
 
 impl Transcript {
     /// Starts with a request's head.
-    pub fn request<'a>(method: &str, scheme: &str, authority: &str, path: &str, headers: impl IntoIterator<Item = Header<'a>>) -> Self {
+    pub fn request<'a>(
+        method: &str,
+        scheme: &str,
+        authority: &str,
+        path: &str,
+        headers: impl IntoIterator<Item = Header<'a>>,
+    ) -> Self {
         let head = Preimage::new("phala/request/v1")
             .sized(method.as_bytes())
             .sized(scheme.as_bytes())

@@ -245,7 +245,8 @@ fn commands_and_anchors(vectors: &mut Vectors) {
         block: BlockNumber(4_241),
     };
     vectors.value("anchor-record", &record);
-    let first = AnchorRecord { from: 0, version: 0, root: StateRoot::default(), results: Hash::default(), by: None, ..record };
+    let first =
+        AnchorRecord { from: 0, version: 0, root: StateRoot::default(), results: Hash::default(), by: None, ..record };
     vectors.value("anchor-record/first", &first);
     vectors.value("result-leaf", &leaf(5));
     vectors.bytes("result-leaf/hash", leaf(5).hash());

@@ -64,7 +64,9 @@ fn patch(spec: &mut Value, validators: usize, measurement: Measurement) -> Outco
     })?;
     let registry = genesis.entry("registry").or_insert_with(|| json!({}));
     registry["measurements"] = json!([measurement.to_string()]);
-    if let Some(keys) = genesis.get_mut("session").and_then(|session| session.get_mut("keys")).and_then(Value::as_array_mut) {
+    if let Some(keys) =
+        genesis.get_mut("session").and_then(|session| session.get_mut("keys")).and_then(Value::as_array_mut)
+    {
         keys.truncate(validators);
     }
     Ok(())

@@ -383,7 +383,8 @@ impl Running {
         let (worker, instance) = (hex::encode(info.worker.0), hex::encode(info.instance.0));
         let ask = async || {
             let pool = client.ask("author_pendingExtrinsics", json!([])).await.ok()?;
-            let registers = |hex: &Value| hex.as_str().is_some_and(|hex| hex.contains(&worker) && hex.contains(&instance));
+            let registers =
+                |hex: &Value| hex.as_str().is_some_and(|hex| hex.contains(&worker) && hex.contains(&instance));
             if pool.as_array()?.iter().any(registers) {
                 return Some(());
             }
@@ -414,7 +415,10 @@ impl Running {
         if role.restarts.len() >= RESTARTS_MAX {
             let tail = processes::log_tail(&self.layout, &name, 8);
             return Err(Failure::new(
-                format!("{name} ended {} times within a minute, last with {status}; it last said:\n{tail}", RESTARTS_MAX + 1),
+                format!(
+                    "{name} ended {} times within a minute, last with {status}; it last said:\n{tail}",
+                    RESTARTS_MAX + 1
+                ),
                 format!("the whole log is {}", self.layout.log(&name).display()),
             ));
         }

@@ -82,7 +82,10 @@ fn named(text: &str) -> Outcome<AccountId> {
 
 fn new(context: &Context, name: &str, show_phrase: bool) -> Outcome {
     if name.contains('/') || name.starts_with('.') || name.is_empty() {
-        return Err(Failure::usage(format!("`{name}` is not a name"), "choose letters, digits and dashes: phala account new ada"));
+        return Err(Failure::usage(
+            format!("`{name}` is not a name"),
+            "choose letters, digits and dashes: phala account new ada",
+        ));
     }
     let path = signer::path_of(name)?;
     let (pair, phrase) = KeyPair::generate();
@@ -117,7 +120,8 @@ fn list(context: &Context) -> Outcome {
     }
     accounts.sort();
     if context.json {
-        let list = accounts.iter().map(|(name, path, address)| json!({ "name": name, "address": address, "file": path }));
+        let list =
+            accounts.iter().map(|(name, path, address)| json!({ "name": name, "address": address, "file": path }));
         output::object(&json!({ "accounts": list.collect::<Vec<_>>() }));
     } else if accounts.is_empty() {
         output::line(format!("no accounts in {}; `phala account new NAME` makes one", folder.display()));

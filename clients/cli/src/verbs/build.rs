@@ -161,7 +161,9 @@ fn rust(folder: &Path, report: &dyn Report) -> Outcome<PathBuf> {
         None => {
             return Err(Failure::new(
                 format!("Rust's standard library for {TARGET} is not on this machine"),
-                format!("rustup target add {TARGET}; where rustup cannot download it, run ./setup in the Phala checkout"),
+                format!(
+                    "rustup target add {TARGET}; where rustup cannot download it, run ./setup in the Phala checkout"
+                ),
             ));
         }
     }
@@ -203,7 +205,8 @@ fn javascript(folder: &Path, report: &dyn Report) -> Outcome<PathBuf> {
     }
     report.step("npm run build");
     run(Command::new("npm").args(["run", "build"]).current_dir(folder), "npm", HINT, |_| {})?;
-    let package: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?).doing("reading package.json")?;
+    let package: Value =
+        serde_json::from_slice(&fs::read(folder.join("package.json"))?).doing("reading package.json")?;
     let name = package["name"].as_str().unwrap_or("program").rsplit('/').next().unwrap_or("program").to_owned();
     existing(folder, &name)
 }
@@ -240,7 +243,11 @@ fn world(folder: &Path) -> String {
 
 /// componentize-py of the project, of `setup`, or on the search path.
 pub fn componentize_py(folder: &Path) -> Option<PathBuf> {
-    let near = [Some(folder.join(".venv")), cache().map(|cache| cache.join("python")), local::home().map(|home| home.join("python"))];
+    let near = [
+        Some(folder.join(".venv")),
+        cache().map(|cache| cache.join("python")),
+        local::home().map(|home| home.join("python")),
+    ];
     let near = near.into_iter().flatten().map(|dir| dir.join("bin/componentize-py"));
     near.chain(on_path("componentize-py")).find(|path| path.is_file())
 }
@@ -337,7 +344,8 @@ mod tests {
         let manifest = dir.path().join("Cargo.toml");
         fs::write(&manifest, "[package]\nname = \"my-program\"\n").unwrap();
         assert_eq!(package_name(&manifest).as_deref(), Some("my-program"));
-        fs::write(dir.path().join("pyproject.toml"), "[project]\nname = \"py\"\n[tool.phala]\nworld = \"w\"\n").unwrap();
+        fs::write(dir.path().join("pyproject.toml"), "[project]\nname = \"py\"\n[tool.phala]\nworld = \"w\"\n")
+            .unwrap();
         assert_eq!(pyproject_name(dir.path()).as_deref(), Some("py"));
         assert_eq!(world(dir.path()), "w");
     }

@@ -96,7 +96,9 @@ impl Demo {
     }
 
     async fn whole(&self, layout: &Layout, ours: bool, steps: &mut Steps) -> Outcome<Found> {
-        output::note("the TEE of this demo is SIMULATED: everything has its real form, and keeps no secret from this machine's owner\n");
+        output::note(
+            "the TEE of this demo is SIMULATED: everything has its real form, and keeps no secret from this machine's owner\n",
+        );
         let component = steps.time("build the program", self.component()).await?;
         if ours {
             let options = start::Options { workers: 1, validators: 1 };
@@ -210,8 +212,15 @@ fn print(found: &Found, accuracy: f64, steps: &Steps) {
     output::line(format!("accuracy    {accuracy:.3} on the held-out third ({} of {} rows)", found.right, found.rows));
     output::line(format!("queries     {}, median {}", found.queries.len(), output::seconds(median(&found.queries))));
     let receipt = &found.verified.receipt;
-    output::line(format!("receipt     valid: code {}, state version {}, block {}", receipt.code, receipt.anchor.version, receipt.anchor.block.number.0));
-    output::line(format!("tee         {}, {}: SIMULATED", found.verified.attested.tee_name(), found.verified.attested.tcb));
+    output::line(format!(
+        "receipt     valid: code {}, state version {}, block {}",
+        receipt.code, receipt.anchor.version, receipt.anchor.block.number.0
+    ));
+    output::line(format!(
+        "tee         {}, {}: SIMULATED",
+        found.verified.attested.tee_name(),
+        found.verified.attested.tcb
+    ));
     let rows = steps.0.iter().map(|(name, took)| [(*name).to_owned(), output::seconds(*took)]);
     output::line(format!("\n{}", output::table(["STEP", "TIME"], rows)));
     output::line(format!("\nverify it yourself: phala verify {}", found.receipt.display()));

@@ -8,9 +8,7 @@ use crate::{
     signer::SignerArguments,
 };
 use phala_messages::{
-    ClusterId, Manifest, ProgramLimits,
-    address::outbound_host_is_well_formed,
-    program::OutboundHost,
+    ClusterId, Manifest, ProgramLimits, address::outbound_host_is_well_formed, program::OutboundHost,
 };
 use phala_sdk::{Client, Deployed, Deployment, Step};
 use serde_json::json;
@@ -186,8 +184,23 @@ mod tests {
     #[test]
     fn what_is_asked_for_stands_in_the_manifest() {
         let deploy = parse(&[
-            "--memory", "256MiB", "--timeout", "30s", "--fuel", "5", "--outbound-requests", "3", "--allow-host", "API.example.com:8443",
-            "--reuse", "7", "--canonical-nans", "--set", "a=b=c", "--name", "other",
+            "--memory",
+            "256MiB",
+            "--timeout",
+            "30s",
+            "--fuel",
+            "5",
+            "--outbound-requests",
+            "3",
+            "--allow-host",
+            "API.example.com:8443",
+            "--reuse",
+            "7",
+            "--canonical-nans",
+            "--set",
+            "a=b=c",
+            "--name",
+            "other",
         ]);
         let manifest = deploy.manifest().unwrap();
         assert_eq!((manifest.limits.memory_bytes_max, manifest.limits.query_ms_max), (256 << 20, 30_000));

@@ -106,10 +106,15 @@ fn memory() -> Check {
     let line = text.lines().find(|line| line.starts_with("MemAvailable:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok());
     match kib.map(|kib| kib * 1_024) {
-        Some(bytes) if bytes >= MEMORY_BYTES_MIN => Check::good("memory", format!("{} available", output::bytes(bytes))),
-        Some(bytes) => {
-            Check::missing("memory", Verdict::Bad, format!("only {} available", output::bytes(bytes)), "a network needs about 1 GiB")
+        Some(bytes) if bytes >= MEMORY_BYTES_MIN => {
+            Check::good("memory", format!("{} available", output::bytes(bytes)))
         }
+        Some(bytes) => Check::missing(
+            "memory",
+            Verdict::Bad,
+            format!("only {} available", output::bytes(bytes)),
+            "a network needs about 1 GiB",
+        ),
         None => Check::missing("memory", Verdict::Optional, "not known", "is /proc mounted?"),
     }
 }
@@ -132,9 +137,12 @@ fn languages() -> Vec<Check> {
             format!("{cargo}, but no standard library for {TARGET}"),
             format!("rustup target add {TARGET}; where rustup cannot, run ./setup in the Phala checkout"),
         ),
-        (None, _) => {
-            Check::missing("rust programs", Verdict::Optional, "cargo is not on the search path", "https://rustup.rs installs it")
-        }
+        (None, _) => Check::missing(
+            "rust programs",
+            Verdict::Optional,
+            "cargo is not on the search path",
+            "https://rustup.rs installs it",
+        ),
     };
     let python = match componentize_py(Path::new(".")) {
         Some(tool) => Check::good("python programs", version(&tool).unwrap_or_else(|| tool.display().to_string())),
@@ -147,7 +155,12 @@ fn languages() -> Vec<Check> {
     };
     let javascript = match (on_path("node").and_then(|node| version(&node)), on_path("npm")) {
         (Some(node), Some(_)) => Check::good("js programs", format!("node {node} with npm")),
-        _ => Check::missing("js programs", Verdict::Optional, "node and npm are not there", "install Node.js 20 or newer"),
+        _ => Check::missing(
+            "js programs",
+            Verdict::Optional,
+            "node and npm are not there",
+            "install Node.js 20 or newer",
+        ),
     };
     vec![rust, python, javascript]
 }
@@ -156,7 +169,11 @@ async fn network(layout: &Layout) -> Check {
     let Ok(network) = Network::read(&layout.dir) else {
         let taken = [9944u16, 8701].into_iter().filter(|port| ports::is_open(*port)).map(|port| port.to_string());
         let taken: Vec<_> = taken.collect();
-        let others = if taken.is_empty() { String::new() } else { format!("; ports {} are taken, others will be used", taken.join(", ")) };
+        let others = if taken.is_empty() {
+            String::new()
+        } else {
+            format!("; ports {} are taken, others will be used", taken.join(", "))
+        };
         return Check::good("network", format!("none yet in {}{others}", layout.dir.display()));
     };
     let running = !processes::of_network(layout).is_empty();

@@ -1,11 +1,6 @@
 //! `phala logs`: what a program wrote, for its owner's eyes.
 
-use crate::{
-    Context,
-    failure::Outcome,
-    output,
-    signer::SignerArguments,
-};
+use crate::{Context, failure::Outcome, output, signer::SignerArguments};
 use phala_sdk::LogLine;
 use serde_json::json;
 

@@ -24,8 +24,9 @@ pub struct New {
 impl New {
     /// Writes the project.
     pub fn run(self, context: &Context) -> Outcome {
-        templates::check_name(&self.name)
-            .map_err(|error| Failure::usage(format!("`{}` is not a name: {error}", self.name), "for example: phala new hello"))?;
+        templates::check_name(&self.name).map_err(|error| {
+            Failure::usage(format!("`{}` is not a name: {error}", self.name), "for example: phala new hello")
+        })?;
         let dir = self.path.clone().unwrap_or_else(|| Path::new(&self.name).into());
         let files = templates::write(&self.template, &self.name, &dir)?;
         if context.json {

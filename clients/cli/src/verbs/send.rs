@@ -11,11 +11,7 @@ use crate::{
 use phala_messages::Root;
 use phala_sdk::{Command, Sent};
 use serde_json::{Value, json};
-use std::{
-    io::IsTerminal,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 /// Send a program a command: an encrypted request that the chain orders and that may change its state
 ///

@@ -72,9 +72,9 @@ async fn look(client: &Client) -> Outcome<Chain> {
 fn table_of(processes: &[Process]) -> String {
     let mut processes = processes.to_vec();
     processes.sort_by(|a, b| a.role.cmp(&b.role));
-    let rows = processes.iter().map(|it| {
-        [it.role.clone(), it.pid.to_string(), it.memory().map_or_else(String::new, output::bytes)]
-    });
+    let rows = processes
+        .iter()
+        .map(|it| [it.role.clone(), it.pid.to_string(), it.memory().map_or_else(String::new, output::bytes)]);
     output::table(["PROCESS", "PID", "MEMORY"], rows)
 }
 
@@ -108,10 +108,8 @@ fn print(chain: &Chain) {
 }
 
 fn to_json(layout: &Layout, network: &Network, processes: &[Process], chain: &Result<Chain, Failure>) -> Value {
-    let list: Vec<_> = processes
-        .iter()
-        .map(|it| json!({ "role": it.role, "pid": it.pid, "memory_bytes": it.memory() }))
-        .collect();
+    let list: Vec<_> =
+        processes.iter().map(|it| json!({ "role": it.role, "pid": it.pid, "memory_bytes": it.memory() })).collect();
     let mut object = json!({
         "running": !processes.is_empty(),
         "dir": layout.dir,

@@ -80,7 +80,9 @@ impl Verify {
 }
 
 fn read(path: &Path) -> Outcome<Vec<u8>> {
-    std::fs::read(path).doing(format!("reading {}", path.display())).help("name a file that exists and that you may read")
+    std::fs::read(path)
+        .doing(format!("reading {}", path.display()))
+        .help("name a file that exists and that you may read")
 }
 
 fn print(verified: &VerifiedReceipt) {
@@ -92,11 +94,17 @@ fn print(verified: &VerifiedReceipt) {
     output::line(format!("  request    {}", receipt.request));
     output::line(format!("  answer     {}", receipt.response));
     output::line(format!("  state      version {}, root {}", receipt.anchor.version, receipt.anchor.root));
-    output::line(format!("  block      {} at {}", receipt.anchor.block.number.0, output::moment(verified.block_time.0)));
+    output::line(format!(
+        "  block      {} at {}",
+        receipt.anchor.block.number.0,
+        output::moment(verified.block_time.0)
+    ));
     output::line(format!("  worker     {}", receipt.worker));
     output::line(format!("  tee        {}, {}", attested.tee_name(), attested.tcb));
     if attested.root == Root::Development {
-        output::line("\nthe TEE is SIMULATED: the answer is what that program said, but its machine's owner could read along.");
+        output::line(
+            "\nthe TEE is SIMULATED: the answer is what that program said, but its machine's owner could read along.",
+        );
     }
 }
 

@@ -23,17 +23,32 @@ use std::{
 /// Builds `tests/guests/<name>` and returns the component. Cargo keeps what is up to date.
 pub fn guest(name: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests").join(name);
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("../../../target"), PathBuf::from).join("guests");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"])
-        .current_dir(&root)
-        .env("CARGO_TARGET_DIR", &target)
-        .env_remove("RUSTFLAGS")
-        .status()
-        .expect("cargo starts: it started this test");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("../../../target"), PathBuf::from).join("guests");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--release", "--locked", "--target", "wasm32-wasip2"]).current_dir(&root);
+    cargo.env("CARGO_TARGET_DIR", &target).env_remove("RUSTFLAGS");
+    if let Some(sysroot) = debian_sysroot() {
+        cargo.env("RUSTC", "/usr/bin/rustc");
+        cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", format!("--sysroot {}", sysroot.display()));
+    }
+    let built = cargo.status().expect("cargo starts: it started this test");
     assert!(built.success(), "the guest {name} does not build");
     let file = target.join("wasm32-wasip2/release").join(format!("{}.wasm", name.replace('-', "_")));
     std::fs::read(file).expect("the build has made it")
+}
+
+/// What `setup` made for Debian's compiler, on a machine whose own has no standard library for WebAssembly.
+fn debian_sysroot() -> Option<PathBuf> {
+    let own = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
+    let own = PathBuf::from(String::from_utf8(own.stdout).ok()?.trim());
+    let cache = std::env::var_os("PHALA_CACHE").map(PathBuf::from).or_else(|| {
+        let dir = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        Some(dir.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?.join("phala"))
+    })?;
+    let library = "lib/rustlib/wasm32-wasip2/lib";
+    let sysroot = cache.join("wasm-sysroot");
+    (!own.join(library).is_dir() && sysroot.join(library).is_dir()).then_some(sysroot)
 }
 
 /// The component of `tests/guests/probe`.
@@ -74,7 +89,9 @@ pub struct Fixed(pub Changes);
 impl Fixed {
     /// What `(bucket, key)` are.
     pub fn of<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let entry = |(key, value): (&str, &str)| (("default".into(), key.into()), Some(Bytes::copy_from_slice(value.as_bytes())));
+        let entry = |(key, value): (&str, &str)| {
+            (("default".into(), key.into()), Some(Bytes::copy_from_slice(value.as_bytes())))
+        };
         Self(entries.into_iter().map(entry).collect())
     }
 }
@@ -138,7 +155,11 @@ impl Attester for World {
 /// Answers by the host's name.
 #[async_trait::async_trait]
 impl Outbound for World {
-    async fn fetch(&self, request: http::Request<Body>, timeout: Duration) -> Result<http::Response<Body>, OutboundError> {
+    async fn fetch(
+        &self,
+        request: http::Request<Body>,
+        timeout: Duration,
+    ) -> Result<http::Response<Body>, OutboundError> {
         let (head, body) = request.into_parts();
         let host = head.uri.host().unwrap_or_default().to_owned();
         let bytes = body.collect().await.map_err(|error| OutboundError::Protocol(error.to_string()))?.to_bytes().len();

@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use phala_crypto::Secret;
 use phala_messages::ProgramId;
-use phala_state::{Batch, Changes, Commit, Disk, DiskError, Entropy, MemoryDisk, OpenError, ProgramState, Snapshot, StateKeys};
+use phala_state::{
+    Batch, Changes, Commit, Disk, DiskError, Entropy, MemoryDisk, OpenError, ProgramState, Snapshot, StateKeys,
+};
 use std::{
     collections::BTreeMap,
     sync::{

@@ -3,12 +3,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use codec::{DecodeAll, Encode};
-use getrandom::{SysRng, rand_core::UnwrapErr};
 use futures::{
     AsyncWrite, StreamExt, TryStreamExt,
     channel::mpsc,
     future::{Either, select},
 };
+use getrandom::{SysRng, rand_core::UnwrapErr};
 use http::{HeaderMap, Request, Response};
 use phala_crypto::{
     SealKey,
@@ -27,11 +27,11 @@ use std::{
     collections::HashMap,
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll, ready},
 };
 
 /// An account.
@@ -141,7 +141,13 @@ impl Caller {
     }
 
     /// Signs a request to `program` at `worker`.
-    pub fn authorize(&self, worker: &Worker, program: &ProgramId, mut request: Request<Vec<u8>>, expires_at: UnixMillis) -> Request<Vec<u8>> {
+    pub fn authorize(
+        &self,
+        worker: &Worker,
+        program: &ProgramId,
+        mut request: Request<Vec<u8>>,
+        expires_at: UnixMillis,
+    ) -> Request<Vec<u8>> {
         static NONCE: AtomicU64 = AtomicU64::new(1);
         let mut nonce = [0; 16];
         nonce[..8].copy_from_slice(&NONCE.fetch_add(1, Ordering::SeqCst).to_le_bytes());
@@ -154,11 +160,25 @@ impl Caller {
     }
 
     /// Seals the command that will have this index.
-    pub fn seal(&self, genesis: &GenesisHash, program: &ProgramId, transport: &TransportKey, request: Request<Vec<u8>>, index: u64) -> Vec<u8> {
+    pub fn seal(
+        &self,
+        genesis: &GenesisHash,
+        program: &ProgramId,
+        transport: &TransportKey,
+        request: Request<Vec<u8>>,
+        index: u64,
+    ) -> Vec<u8> {
         self.seal_bytes(genesis, program, transport, &framing::encode_request(&request), index)
     }
 
-    pub fn seal_bytes(&self, genesis: &GenesisHash, program: &ProgramId, transport: &TransportKey, plain: &[u8], index: u64) -> Vec<u8> {
+    pub fn seal_bytes(
+        &self,
+        genesis: &GenesisHash,
+        program: &ProgramId,
+        transport: &TransportKey,
+        plain: &[u8],
+        index: u64,
+    ) -> Vec<u8> {
         let info = seal_info(genesis, program, &self.account());
         let (sealed, exports) = hpke::seal(&mut UnwrapErr(SysRng), &transport.0, &info, plain).unwrap();
         self.sent.lock().unwrap().insert(index, exports);
@@ -173,7 +193,9 @@ impl Caller {
         let plain = key.open(&result_place(genesis, program, index), sealed).expect("it is sealed to the caller");
         let (response, trailers) = framing::decode_response(&plain).unwrap();
         let fetched = fetched(response, &trailers);
-        let phala_messages::Subject::Command(proof) = &fetched.receipt().receipt.subject else { panic!("a command's receipt") };
+        let phala_messages::Subject::Command(proof) = &fetched.receipt().receipt.subject else {
+            panic!("a command's receipt")
+        };
         assert_eq!((proof.index, proof.caller), (index, self.account()));
         assert_eq!(proof.blind.0, *exports.export(EXPORT_BLIND).expose());
         fetched

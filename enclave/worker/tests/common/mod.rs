@@ -14,7 +14,8 @@ pub use runtime::{Faults, Network};
 use futures::future::BoxFuture;
 use phala_crypto::Secret;
 use phala_enclave_worker::{
-    Clock, Config, Entropy, Machine, MachineError, Places, Ports, StartError, Vault, VaultError, Worker, registration::parse_endpoint,
+    Clock, Config, Entropy, Machine, MachineError, Places, Ports, StartError, Vault, VaultError, Worker,
+    registration::parse_endpoint,
 };
 use phala_engine::{Body, Engine, EngineConfig, Outbound, OutboundError};
 use phala_messages::{CodeHash, ProgramId, collateral::Collateral, transcript::sha256};
@@ -34,7 +35,8 @@ use std::{
 /// Builds `tests/guests/<name>` and returns the component. Cargo keeps what is up to date.
 fn guest(name: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests").join(name);
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("../../../target"), PathBuf::from).join("guests");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("../../../target"), PathBuf::from).join("guests");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"])
         .current_dir(&root)
@@ -54,8 +56,9 @@ pub fn probe_hash() -> CodeHash {
     CodeHash(sha256(&PROBE).0)
 }
 
-static ENGINE: LazyLock<Engine> =
-    LazyLock::new(|| Engine::new(EngineConfig { instances_max: 50, ..EngineConfig::default() }).expect("this machine runs it"));
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+    Engine::new(EngineConfig { instances_max: 50, ..EngineConfig::default() }).expect("this machine runs it")
+});
 
 /// Time that passes with the chain, and as far as a test moves it. Waiting is real, but short.
 #[derive(Default)]
@@ -168,7 +171,10 @@ pub struct Process {
 impl Process {
     /// Why it stopped by itself.
     pub async fn reason(&mut self) -> String {
-        tokio::time::timeout(Duration::from_secs(60), &mut self.task).await.expect("it stops").expect("it does not panic")
+        tokio::time::timeout(Duration::from_secs(60), &mut self.task)
+            .await
+            .expect("it stops")
+            .expect("it does not panic")
     }
 }
 
@@ -260,7 +266,13 @@ impl Lab {
     }
 
     /// Sends a command and waits until it is answered and anchored.
-    pub async fn command(&self, process: &Process, caller: &Caller, program: &ProgramId, request: http::Request<Vec<u8>>) -> (u64, Fetched) {
+    pub async fn command(
+        &self,
+        process: &Process,
+        caller: &Caller,
+        program: &ProgramId,
+        request: http::Request<Vec<u8>>,
+    ) -> (u64, Fetched) {
         let index = self.send(caller, program, request);
         let fetched = self.fetched(process, caller, program, index).await;
         (index, fetched)

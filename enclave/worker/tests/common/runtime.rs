@@ -8,8 +8,8 @@ use codec::{Decode, Encode};
 use phala_crypto::verify_ed25519;
 use phala_follow::{Rpc, RpcError};
 use phala_messages::{
-    Account, AnchorRecord, Attested, ClusterId, ClusterRecord, CodeHash, CommandRecord, GenesisHash, Hash, Manifest, ProgramId,
-    ProgramRecord, ProgramStatus, Refusal, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
+    Account, AnchorRecord, Attested, ClusterId, ClusterRecord, CodeHash, CommandRecord, GenesisHash, Hash, Manifest,
+    ProgramId, ProgramRecord, ProgramStatus, Refusal, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
     anchor::{EMPTY_ROOT, SignedAnchor},
     program::SignedReady,
     registration::Submission,
@@ -65,8 +65,14 @@ impl Network {
         });
         let next = chain.head().state.clone();
         clock.set(Chain::time_ms(chain.head().header.number));
-        let inner =
-            Inner { node: Node::new(chain), next, deployed: 0, faults: Faults::default(), registrations: 0, anchors: 0 };
+        let inner = Inner {
+            node: Node::new(chain),
+            next,
+            deployed: 0,
+            faults: Faults::default(),
+            registrations: 0,
+            anchors: 0,
+        };
         Self { inner: Mutex::new(inner), clock }
     }
 
@@ -217,7 +223,11 @@ impl Inner {
         let genesis = self.node.chain.genesis();
         let Submission { registration, block, quote, signature } = submission;
         assert!(self.node.chain.at(&block.hash.to_string()).is_some(), "a block of this chain");
-        assert_eq!(quote.to_vec(), registration.report_data(&block.hash, &genesis), "the quote is over the registration");
+        assert_eq!(
+            quote.to_vec(),
+            registration.report_data(&block.hash, &genesis),
+            "the quote is over the registration"
+        );
         let hash = registration.signing_hash(&block.hash, &genesis, &quote);
         assert!(verify_ed25519(&registration.worker.0, &hash.0, &signature), "signed by the worker's identity");
         let number = self.node.chain.head().header.number + 1;
@@ -274,7 +284,10 @@ impl Inner {
             return Err(refuse(Refusal::AnchorStale));
         }
         assert_eq!(anchor.from, now.version, "an anchor leaves no gap");
-        assert!(anchor.to > anchor.from && anchor.to <= get::<ProgramRecord>(&self.next, &storage::program(&anchor.program)).unwrap().commands);
+        assert!(
+            anchor.to > anchor.from
+                && anchor.to <= get::<ProgramRecord>(&self.next, &storage::program(&anchor.program)).unwrap().commands
+        );
         if self.faults.lose_anchors {
             return Ok(());
         }
@@ -289,7 +302,10 @@ impl Inner {
         };
         self.next.insert(key, record.encode());
         for index in anchor.from..anchor.to {
-            assert!(self.next.remove(&storage::command(&anchor.program, index)).is_some(), "a command is answered once");
+            assert!(
+                self.next.remove(&storage::command(&anchor.program, index)).is_some(),
+                "a command is answered once"
+            );
         }
         self.change_cluster(|_| {});
         Ok(())

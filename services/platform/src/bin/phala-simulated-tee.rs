@@ -21,7 +21,12 @@ use tokio::{
 
 /// A simulated TEE. It is a SIMULATION and keeps NO secret: whoever can read the machine's directory has every key.
 #[derive(Parser)]
-#[command(name = "phala-simulated-tee", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "phala-simulated-tee",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Arguments {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -74,7 +79,10 @@ fn measure(file: &Path, json: bool) -> anyhow::Result<()> {
     let measurement = measurement_of(&mr_td);
     if json {
         let mr_td = format!("0x{}", hex::encode(mr_td));
-        println!("{}", serde_json::json!({ "measurement": measurement.to_string(), "mr_td": mr_td, "simulated": true }));
+        println!(
+            "{}",
+            serde_json::json!({ "measurement": measurement.to_string(), "mr_td": mr_td, "simulated": true })
+        );
     } else {
         println!("{measurement}");
     }

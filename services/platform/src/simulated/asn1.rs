@@ -96,14 +96,8 @@ pub fn name(common: &str) -> Vec<u8> {
 /// UTCTime, from 2050 GeneralizedTime, as RFC 5280 asks.
 pub fn time(seconds: u64) -> Vec<u8> {
     let time = date(seconds);
-    let rest = format!(
-        "{:02}{:02}{:02}{:02}{:02}Z",
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minutes(),
-        time.seconds()
-    );
+    let rest =
+        format!("{:02}{:02}{:02}{:02}{:02}Z", time.month(), time.day(), time.hour(), time.minutes(), time.seconds());
     match time.year() {
         year @ ..2050 => field(UTC_TIME, &[format!("{:02}", year % 100).as_bytes(), rest.as_bytes()]),
         year => field(GENERALIZED_TIME, &[format!("{year:04}").as_bytes(), rest.as_bytes()]),

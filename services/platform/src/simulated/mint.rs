@@ -2,7 +2,9 @@
 //!
 //! Fields are open, so that tests can mint what an honest machine never would: debug machines, old firmware, other vendors.
 
-use super::pki::{CertificateSpec, Pki, PlatformSpec, QE_PRODUCT, QE_SVN, SVN, TDX_MODULE_SIGNER, key, pem, point, qe_signer, sign};
+use super::pki::{
+    CertificateSpec, Pki, PlatformSpec, QE_PRODUCT, QE_SVN, SVN, TDX_MODULE_SIGNER, key, pem, point, qe_signer, sign,
+};
 use p256::ecdsa::SigningKey;
 use sha2::{Digest, Sha256};
 
@@ -152,9 +154,7 @@ impl QuoteSpec {
             version: if td.current.is_some() { 5 } else { 4 },
             key_type: 2,
             tee: 0x81,
-            vendor: [
-                0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07,
-            ],
+            vendor: [0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07],
             body_type: td.current.map(|_| 3),
             body: td.report(),
             quoting: EnclaveSpec::quoting(),

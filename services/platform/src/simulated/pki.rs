@@ -115,8 +115,7 @@ impl CertificateSpec {
         // KeyUsage: keyCertSign and cRLSign, or digitalSignature and nonRepudiation.
         let usage = if self.authority { flags(1, 0x06) } else { flags(6, 0xc0) };
         let constraints = if self.authority { sequence(&[&boolean(true)]) } else { sequence(&[]) };
-        let mut extensions =
-            vec![extension("2.5.29.15", true, &usage), extension("2.5.29.19", true, &constraints)];
+        let mut extensions = vec![extension("2.5.29.15", true, &usage), extension("2.5.29.19", true, &constraints)];
         extensions.extend(self.extensions.iter().map(|(id, critical, content)| extension(id, *critical, content)));
         let mut public = vec![4];
         public.extend_from_slice(&point(subject_key));

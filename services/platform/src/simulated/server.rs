@@ -194,7 +194,11 @@ fn open_fuse(directory: &Path) -> anyhow::Result<Secret<32>> {
     }
     let bytes = zeroize::Zeroizing::new(fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?);
     let Ok(fuse) = <[u8; 32]>::try_from(bytes.as_slice()) else {
-        bail!("{} is damaged: it has {} bytes, not 32; hint: a machine without its fuse key is a new machine, remove the directory", path.display(), bytes.len());
+        bail!(
+            "{} is damaged: it has {} bytes, not 32; hint: a machine without its fuse key is a new machine, remove the directory",
+            path.display(),
+            bytes.len()
+        );
     };
     Ok(Secret::new(fuse))
 }

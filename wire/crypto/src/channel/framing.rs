@@ -340,10 +340,7 @@ mod tests {
             "6d0f6163636570742d6c616e677561676506656e2c206d690000"
         ));
         // The example has an empty authority, which we refuse: a program must be named.
-        assert_eq!(
-            decode_request(&indeterminate.unwrap_or_default()).map(|_| ()),
-            Err(Malformed("authority"))
-        );
+        assert_eq!(decode_request(&indeterminate.unwrap_or_default()).map(|_| ()), Err(Malformed("authority")));
     }
 
     #[test]

@@ -84,11 +84,18 @@ impl<T: AsyncWrite, A, B> AsyncWrite for Sealed<T, A, B> {
 /// Where a body stands.
 enum Body {
     /// So many bytes of the current piece are left.
-    Piece { left: u64, known: bool },
+    Piece {
+        left: u64,
+        known: bool,
+    },
     /// A length follows.
-    Length { known: bool },
+    Length {
+        known: bool,
+    },
     /// Only trailers are left.
-    Trailers { known: bool },
+    Trailers {
+        known: bool,
+    },
     Done,
 }
 
@@ -106,7 +113,14 @@ struct Parser<R> {
 
 impl<R: AsyncRead + Unpin> Parser<R> {
     fn new(source: R) -> Self {
-        Self { source, scratch: vec![0; READ_BYTES].into(), buffer: Vec::new(), ended: false, body: Body::Done, trailers: HeaderMap::new() }
+        Self {
+            source,
+            scratch: vec![0; READ_BYTES].into(),
+            buffer: Vec::new(),
+            ended: false,
+            body: Body::Done,
+            trailers: HeaderMap::new(),
+        }
     }
 
     async fn more(&mut self) -> Result<(), ChannelError> {
@@ -219,7 +233,8 @@ pub struct Incoming {
 impl Incoming {
     pub(super) async fn open(server: ohttp::Server, source: BoxRead) -> Result<Self, ChannelError> {
         let stream = Box::pin(server.decapsulate_stream(WholeLengths::new(source, REQUEST_HEADER_BYTES)));
-        let request = Sealed { stream, answer: |stream, sink: BoxWrite| Some(Box::pin(stream.response(sink).ok()?) as BoxWrite) };
+        let request =
+            Sealed { stream, answer: |stream, sink: BoxWrite| Some(Box::pin(stream.response(sink).ok()?) as BoxWrite) };
         let mut parser = Parser::new(Box::pin(request) as Pin<Box<dyn Request>>);
         match parser.head().await? {
             Head::Request(parts) => Ok(Self { parser, parts: Some(parts) }),
@@ -309,7 +324,10 @@ pub struct Outgoing(Writer<Pin<Box<dyn Conversation>>>);
 impl Outgoing {
     pub(super) fn start(client: ohttp::ClientRequest, sink: BoxWrite) -> Result<Self, ChannelError> {
         let stream = Box::pin(client.encapsulate_stream(sink).map_err(|_| ChannelError::Key)?);
-        let request = Sealed { stream, answer: |stream, source: BoxRead| Some(Box::pin(stream.response(source).ok()?) as BoxRead) };
+        let request = Sealed {
+            stream,
+            answer: |stream, source: BoxRead| Some(Box::pin(stream.response(source).ok()?) as BoxRead),
+        };
         Ok(Self(Writer(Box::pin(request) as Pin<Box<dyn Conversation>>)))
     }
 

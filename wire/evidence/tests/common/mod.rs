@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use dcap_qvl::{QuoteCollateralV3, configs::RustCryptoConfig, policy::QuotePolicy, verify::QuoteVerifier};
-use phala_evidence::{CollateralKey, Rejection, Report, StoredCollateral, TrustedRoot, Verified, verify, verify_collateral};
+use phala_evidence::{
+    CollateralKey, Rejection, Report, StoredCollateral, TrustedRoot, Verified, verify, verify_collateral,
+};
 use phala_messages::{TcbStatus, collateral::Collateral};
 use phala_platform::simulated::{
     mint::{Machine, QuoteSpec, TdSpec},
@@ -63,13 +65,9 @@ impl Case {
 
     /// Every sample signed by Intel that is to be admitted.
     pub fn all_intel() -> Vec<(&'static str, Self)> {
-        [
-            ("sgx_quote", 1_750_353_600),
-            ("tdx_quote", 1_750_353_600),
-            ("tdx_quote_td15ex", 1_791_436_800),
-        ]
-        .map(|(name, now)| (name, Self::intel(name, now)))
-        .to_vec()
+        [("sgx_quote", 1_750_353_600), ("tdx_quote", 1_750_353_600), ("tdx_quote_td15ex", 1_791_436_800)]
+            .map(|(name, now)| (name, Self::intel(name, now)))
+            .to_vec()
     }
 
     /// A real TDX 1.5 machine that is older than every level Intel knows.
@@ -184,12 +182,18 @@ pub fn status(status: dcap_qvl::TcbStatus) -> TcbStatus {
 /// Rules by which we refuse what dcap-qvl may accept, and why. Nothing else may differ.
 pub const STRICTER: &[(Rejection, &str)] = &[
     (Rejection::QuoteTooLarge, "we bound what we parse"),
-    (Rejection::QuoteTrailingBytes, "it ignores what follows the quote or a nested structure; we account for every byte"),
+    (
+        Rejection::QuoteTrailingBytes,
+        "it ignores what follows the quote or a nested structure; we account for every byte",
+    ),
     (Rejection::CertificationData, "it ignores the outer certification type"),
     (Rejection::ChainMalformed, "it reads PEM leniently, in any order and with certificates to spare"),
     (Rejection::RootMismatch, "it ignores the root that a chain shows"),
     (Rejection::CertificateExtension, "we refuse extensions that narrow a certificate; it evaluates them"),
-    (Rejection::SgxExtension, "we require that TCB components equal CPUSVN, and every field once; it reads what it needs"),
+    (
+        Rejection::SgxExtension,
+        "we require that TCB components equal CPUSVN, and every field once; it reads what it needs",
+    ),
     (Rejection::PceMismatch, "it compares FMSPC and not PCEID"),
     (Rejection::CrlMalformed, "we refuse lists with a scope"),
     (Rejection::CollateralNotYetValid, "it does not read a list's thisUpdate"),

@@ -4,11 +4,7 @@
 
 use codec::Encode;
 use phala_crypto::{Secret, SigningKey};
-use phala_follow::{
-    Header, Rpc, RpcError,
-    header::hash_of,
-    rpc::FinalityProof,
-};
+use phala_follow::{Header, Rpc, RpcError, header::hash_of, rpc::FinalityProof};
 use phala_messages::{BlockHash, BlockRef, GenesisHash, storage};
 use phala_units::BlockNumber;
 use serde_json::{Value, json};
@@ -64,7 +60,11 @@ pub fn justification(round: u64, set_id: u64, target: BlockRef, votes: &[Vote], 
         .collect();
     GrandpaJustification {
         round,
-        commit: finality_grandpa::Commit { target_hash: H256(target.hash.0), target_number: target.number.0, precommits },
+        commit: finality_grandpa::Commit {
+            target_hash: H256(target.hash.0),
+            target_number: target.number.0,
+            precommits,
+        },
         votes_ancestries: between,
     }
 }
@@ -162,7 +162,8 @@ impl Chain {
     /// The justification of a block by all authorities of its set.
     pub fn justify(&self, block: &Block) -> Justification {
         let target = block.reference();
-        let votes: Vec<_> = self.sets[block.set as usize].iter().map(|seed| Vote { seed: *seed, block: target }).collect();
+        let votes: Vec<_> =
+            self.sets[block.set as usize].iter().map(|seed| Vote { seed: *seed, block: target }).collect();
         justification(u64::from(block.header.number) + 7, block.set, target, &votes, vec![])
     }
 
@@ -224,7 +225,9 @@ impl Chain {
         Some(FinalityProof {
             block: H256(hash_of(&last.header).0),
             justification: last.justification.clone()?,
-            unknown_headers: (height + 1..=last.header.number).map(|n| self.blocks[n as usize].header.clone()).collect(),
+            unknown_headers: (height + 1..=last.header.number)
+                .map(|n| self.blocks[n as usize].header.clone())
+                .collect(),
         })
     }
 }
@@ -250,7 +253,10 @@ impl Node {
         Self { chain, lie: None, headers_max: usize::MAX, calls: Default::default() }
     }
 
-    pub fn lying(chain: Chain, lie: impl Fn(&Chain, &str, &Value) -> Option<Result<Value, RpcError>> + Send + Sync + 'static) -> Self {
+    pub fn lying(
+        chain: Chain,
+        lie: impl Fn(&Chain, &str, &Value) -> Option<Result<Value, RpcError>> + Send + Sync + 'static,
+    ) -> Self {
         Self { lie: Some(Box::new(lie)), ..Self::new(chain) }
     }
 
@@ -305,4 +311,3 @@ impl Rpc for Node {
         async move { reply }
     }
 }
-

@@ -5,9 +5,9 @@ use crate::common::{Chain, Node, State, signing_key};
 use codec::Encode;
 use phala_follow::{ReceiptBundle, Trust, prove};
 use phala_messages::{
-    Account, AnchorRecord, AnchorRef, Attested, BlockRef, ClusterId, CodeHash, CommandProof, Hash, InstanceKey, Manifest,
-    ProgramId, ProgramRecord, ProgramStatus, Receipt, Registration, ResultLeaf, Role, Root, SignedReceipt, StateRoot,
-    Subject, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
+    Account, AnchorRecord, AnchorRef, Attested, BlockRef, ClusterId, CodeHash, CommandProof, Hash, InstanceKey,
+    Manifest, ProgramId, ProgramRecord, ProgramStatus, Receipt, Registration, ResultLeaf, Role, Root, SignedReceipt,
+    StateRoot, Subject, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
     anchor::{results_path, results_root},
     receipt::RECEIPT_FORMAT,
     storage,
