@@ -335,7 +335,7 @@ async fn forced_delayed_and_damaged_changes_are_refused() {
 #[tokio::test]
 async fn a_node_without_a_proof_moves_nothing() {
     let mut chain = Chain::new(0, FOUR);
-    chain.grow(3);
+    chain.grow(20);
     let node =
         Node::lying(chain.clone(), |_, method, _| (method == "grandpa_proveFinality").then_some(Ok(Value::Null)));
     assert_eq!(started(&node).await.advance(&node).await, Ok(false));
@@ -345,13 +345,13 @@ async fn a_node_without_a_proof_moves_nothing() {
     }
     let node = Node::new(chain);
     let error = started(&node).await.advance(&node).await.unwrap_err();
-    assert_eq!(error, FollowError::Unprovable { number: BlockNumber(603) });
+    assert_eq!(error, FollowError::Unprovable { number: BlockNumber(620) });
 }
 
 #[tokio::test]
 async fn a_proof_for_another_block_than_it_names_is_refused() {
     let mut chain = Chain::new(0, FOUR);
-    chain.grow(4);
+    chain.grow(20);
     let node = Node::lying(chain, |chain, method, _| {
         let mut proof = (method == "grandpa_proveFinality").then(|| chain.prove_finality(1))??;
         proof.block = sp_core::H256(hash_of(&chain.blocks[2].header).0);
