@@ -106,8 +106,19 @@ impl Network {
         process.kill()?;
         self.reap();
         change(&mut process.arguments);
-        self.adopted.push(process.start_again()?);
+        self.adopted.push(process.start_again(&self.dir().join("logs/adopted.log"))?);
         Ok(())
+    }
+
+    /// Waits until the node answers.
+    pub fn await_node(&self) -> Result<()> {
+        for _ in 0..300 {
+            if self.run(&["status"])?.status.success() {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        bail!("the node does not answer")
     }
 
     fn reap(&mut self) {

@@ -81,14 +81,14 @@ impl Process {
         Ok(())
     }
 
-    /// Starts the same program with the same arguments again.
-    pub fn start_again(&self) -> Result<std::process::Child> {
+    /// Starts the same program with the same arguments again; what it says goes to the end of `log`.
+    pub fn start_again(&self, log: &Path) -> Result<std::process::Child> {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         Command::new(arguments[0])
             .args(&arguments[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(fs::OpenOptions::new().create(true).append(true).open(log)?)
             .spawn()
             .with_context(|| format!("starting {}", arguments[0]))
     }
