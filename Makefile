@@ -26,6 +26,8 @@ demo: build ## Train a classifier on private data, on a network of your own
 
 test: build components ## Build everything and run every test, those with real processes too
 	$(CARGO) test --workspace --locked --no-fail-fast
+	@echo "test: once more, what differs in a runtime for production"
+	$(CARGO) test --workspace --locked --lib --features phala-runtime/production -- production
 
 components: setup ## Build the tests' components with the tools of other people
 	@tests/components/build.sh "$(CARGO_TARGET_DIR)/components"
