@@ -35,6 +35,10 @@ cargo=${CARGO:-cargo}
 directory=${PHALA_FUZZ_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/phala/fuzz}
 target_dir=${CARGO_FUZZ_TARGET_DIR:-$directory/target}
 mkdir -p "$directory" "$target_dir"
+directory=$(cd "$directory" && pwd)
+target_dir=$(cd "$target_dir" && pwd)
+# cargo takes its configuration from where it is called: the build must not depend on where this is called from.
+cd "$here"
 
 $cargo --version >/dev/null 2>&1 || fail "$cargo does not run" "https://rustup.rs installs it; CARGO=… names another"
 host=$($cargo -vV | sed -n 's/^host: //p')
@@ -57,11 +61,11 @@ flags="$flags -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-co
 flags="$flags --cfg fuzzing -Ccodegen-units=1"
 bins=
 for name in "$@"; do bins="$bins --bin $name"; done
-say "building $# targets (the first time compiles about 300 crates: some 8 minutes of one core)"
+say "building $# targets (the first time compiles about 400 crates: some 10 minutes of one core)"
 # shellcheck disable=SC2086 # several words
 env -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WORKSPACE_WRAPPER CARGO_TARGET_DIR="$target_dir" RUSTFLAGS="$flags" \
     RUSTC_WRAPPER="$here/instrument.sh" \
-    $cargo build --locked --release --target "$host" --manifest-path "$here/Cargo.toml" $bins ||
+    $cargo build --locked --release --target "$host" $bins ||
     fail "cargo did not build the targets" "its messages stand above"
 
 # longest NAME: no larger input is tried; a sample of its kind fits in.
