@@ -90,6 +90,8 @@ impl Bare {
         let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        // The SDK can log; the benchmark's program does not.
+        linker.define_unknown_imports_as_traps(&component)?;
         Ok(Self { pre: ProxyPre::new(linker.instantiate_pre(&component)?)? })
     }
 

@@ -17,7 +17,9 @@ pub struct Component {
 /// Builds the component if it is not built yet.
 pub fn build() -> anyhow::Result<Component> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest");
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-guest");
+    // Beside this program, outside the checkout.
+    let own = std::env::current_exe()?;
+    let target = own.ancestors().nth(2).context("this program lies in target/PROFILE")?.join("bench-guest");
     let status = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--manifest-path"])
         .arg(source.join("Cargo.toml"))

@@ -1,5 +1,5 @@
 //! The program that the benchmarks call: `POST /echo` answers with the body it was sent, `GET /work/KERNEL?ROUNDS`
-//! computes. It imports nothing but `wasi:http` and what that stands on, so any host of WASI 0.2 runs it.
+//! computes. It uses nothing but `wasi:http` and what that stands on, so any host of WASI 0.2 runs it.
 
 mod work;
 

@@ -27,7 +27,7 @@ fn sieve(seed: u64) -> u64 {
     for n in 2..END {
         if !composite[n] {
             count += 1;
-            (n * n..END).step_by(n).for_each(|multiple| composite[multiple] = true);
+            (2 * n..END).step_by(n).for_each(|multiple| composite[multiple] = true);
         }
     }
     count
