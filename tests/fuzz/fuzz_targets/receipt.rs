@@ -21,7 +21,8 @@ struct Golden {
 
 static GOLDEN: LazyLock<Vec<Golden>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/receipt");
-    let mut paths: Vec<_> = folder.read_dir().expect("the vectors are there").map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        folder.read_dir().expect("the vectors are there").map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let golden = |path: &std::path::PathBuf| {
         let vector: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).expect("vectors are JSON");
