@@ -173,11 +173,7 @@ async fn near_step<R: Rpc>(position: &Position, target: Option<&Header>, rpc: &R
 }
 
 /// The step to `target`, or a block closely above it, by the justification that it bears.
-async fn justified_step<R: Rpc>(
-    position: &Position,
-    target: &Header,
-    rpc: &R,
-) -> Result<Option<Step>, FollowError> {
+async fn justified_step<R: Rpc>(position: &Position, target: &Header, rpc: &R) -> Result<Option<Step>, FollowError> {
     match signed(position, target.number, rpc).await? {
         None => Ok(None),
         Some(Signed::Foreign(error)) => Err(error),

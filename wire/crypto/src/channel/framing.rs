@@ -61,17 +61,19 @@ pub(super) struct Reader<'a> {
     pub bytes: &'a [u8],
     /// Whether more bytes may follow.
     part: bool,
+    /// How many more bytes this head, or these trailers, may have.
+    head_left: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A message that is all here.
     pub(super) const fn whole(bytes: &'a [u8]) -> Self {
-        Self { bytes, part: false }
+        Self { bytes, part: false, head_left: HEAD_BYTES_MAX }
     }
 
     /// The beginning of a message.
     pub(super) const fn part(bytes: &'a [u8]) -> Self {
-        Self { bytes, part: true }
+        Self { bytes, part: true, head_left: HEAD_BYTES_MAX }
     }
 
     /// Whether the message ends here, with its empty sections left out (RFC 9292 §3.8).
@@ -97,13 +99,17 @@ impl<'a> Reader<'a> {
         self.take(usize::try_from(length).map_err(|_| Truncated)?)
     }
 
-    /// A length that belongs to the head: refused at once when no head may be that long.
+    /// A piece of the head: refused at once when the whole head would be too long with it.
     fn head_sized(&mut self) -> Result<&'a [u8], FramingError> {
-        let length = self.clone().varint()?;
-        if length > HEAD_BYTES_MAX as u64 {
+        let before = self.bytes.len();
+        let length = self.varint()?;
+        let taken = (before - self.bytes.len()) as u64;
+        if length.saturating_add(taken) > self.head_left as u64 {
             return Err(HeadTooLarge);
         }
-        self.sized()
+        let piece = self.take(usize::try_from(length).map_err(|_| Truncated)?)?;
+        self.head_left -= before - self.bytes.len();
+        Ok(piece)
     }
 }
 
@@ -244,6 +250,7 @@ fn read_message(bytes: &[u8]) -> Result<(Head, Vec<u8>, HeaderMap), FramingError
     let mut reader = Reader::whole(bytes);
     let (head, known) = read_head(&mut reader)?;
     let content = read_content(&mut reader, known)?;
+    reader.head_left = HEAD_BYTES_MAX;
     let trailers = read_fields(&mut reader, known)?;
     // RFC 9292 §3.8: padding is zeros.
     if reader.bytes.iter().any(|byte| *byte != 0) {
@@ -329,6 +336,28 @@ pub fn encode_response(response: &Response<impl AsRef<[u8]>>, trailers: &HeaderM
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Each piece fits; all of them together do not.
+    #[test]
+    fn a_head_is_limited_as_a_whole() {
+        let fields = |values: usize| {
+            let mut bytes = hex::decode("0203474554056874747073").unwrap();
+            put_sized(&mut bytes, b"p.phala");
+            put_sized(&mut bytes, b"/");
+            for name in [b"a", b"b"] {
+                put_sized(&mut bytes, name);
+                put_sized(&mut bytes, &vec![b'x'; values]);
+            }
+            bytes.extend([0, 0, 0]);
+            bytes
+        };
+        let read = |bytes: &[u8]| read_head(&mut Reader::whole(bytes)).map(|_| ());
+        assert_eq!(read(&fields(30_000)), Ok(()));
+        assert_eq!(read(&fields(40_000)), Err(HeadTooLarge));
+        assert_eq!(decode_request(&fields(40_000)).unwrap_err(), HeadTooLarge);
+        let request = decode_request(&fields(30_000)).unwrap();
+        assert_eq!(decode_request(&encode_request(&request)).unwrap().headers(), request.headers());
+    }
 
     #[test]
     fn the_examples_of_the_standard_are_read() {
