@@ -64,8 +64,13 @@ impl Process {
         kill(Pid::from_raw(self.pid), signal).with_context(|| format!("sending {signal} to {}", self.pid))
     }
 
-    /// Whether it still runs (a zombie does not).
+    /// Whether any of its threads still runs. A process whose first thread is a zombie holds its files and ports
+    /// until the last one is gone.
     pub fn runs(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count);
+        if threads > 1 {
+            return true;
+        }
         fs::read_to_string(format!("/proc/{}/stat", self.pid))
             .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
     }
