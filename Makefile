@@ -32,7 +32,7 @@ test: build components ## Build everything and run every test, those with real p
 components: setup ## Build the tests' components with the tools of other people
 	@tests/components/build.sh "$(CARGO_TARGET_DIR)/components"
 
-check: ## Formatting and lints, in two minutes when warm
+check: ## Formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
