@@ -55,6 +55,11 @@ impl Failure {
         self.hint.as_deref()
     }
 
+    /// The error of type `E` behind it.
+    pub fn find<E: std::error::Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        self.error.chain().find_map(|cause| cause.downcast_ref())
+    }
+
     /// Its causes, outermost first, without those that repeat what was said.
     pub fn causes(&self) -> Vec<String> {
         let mut said = self.error.to_string();

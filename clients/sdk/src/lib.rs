@@ -53,7 +53,7 @@ pub use programs::{Listed, ResolveError};
 pub use rpc::HttpRpc;
 pub use send::{Command, SendError, Sent};
 pub use submit::{Applied, Pending, SubmitError};
-pub use verify::{VerifyError, verify};
+pub use verify::{Demands, VerifyError, verify};
 
 /// An error that knows what its reader can do.
 pub trait Hint: std::error::Error {

@@ -67,9 +67,18 @@ pub struct Observer<R> {
     /// Whether the follower's head was looked at.
     looked: bool,
     /// The head that was looked at last.
-    seen: Option<(BlockRef, UnixMillis, Standing)>,
+    seen: Option<Seen>,
     admitted_once: bool,
     saved_at: u32,
+}
+
+/// What a look at the chain found of this process.
+#[derive(Clone)]
+struct Seen {
+    block: BlockRef,
+    time: UnixMillis,
+    standing: Standing,
+    admitted_at: Option<UnixMillis>,
 }
 
 struct Kept {
@@ -162,10 +171,11 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             self.cluster = assigned;
             self.activity = activity;
         }
+        let admitted_at = record.as_ref().map(|record| record.admitted_at);
         let standing = self.judge(record, time);
         let block = self.follower.head().block();
         self.assign(block, &standing);
-        self.seen = Some((block, time, standing));
+        self.seen = Some(Seen { block, time, standing, admitted_at });
         self.worker.note_change();
         Ok(())
     }
@@ -273,7 +283,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
 
     /// Lets queries see what was found.
     fn publish(&self) {
-        let Some((block, time, standing)) = self.seen.clone() else { return };
+        let Some(Seen { block, time, standing, admitted_at }) = self.seen.clone() else { return };
         let programs: HashMap<ProgramId, Entry> = self
             .keepers
             .iter()
@@ -283,7 +293,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
                 (*id, Entry { cell: kept.cell.clone(), chain, serving })
             })
             .collect();
-        self.worker.set_view(View { block, time, standing, programs: Arc::new(programs) });
+        self.worker.set_view(View { block, time, standing, admitted_at, programs: Arc::new(programs) });
     }
 
     fn save_checkpoint(&mut self) {

@@ -79,11 +79,10 @@ impl Registrar {
                 self.worker.ports.clock.sleep(RETRY_MS / 4).await;
                 continue;
             }
-            let before = admitted_at(&view.standing);
             match self.register(view.block).await {
                 Ok(true) => {
                     tracing::info!(block = view.block.number.0, "registration sent");
-                    self.confirmed(before).await;
+                    self.confirmed(view.admitted_at).await;
                 }
                 // Collateral is on its way into a block.
                 Ok(false) => self.worker.ports.clock.sleep(RETRY_MS / 8).await,
@@ -114,15 +113,16 @@ impl Registrar {
     async fn confirmed(&self, before: Option<UnixMillis>) {
         let give_up = self.worker.ports.clock.now().saturating_add(CONFIRM_MS);
         while self.worker.ports.clock.now() < give_up {
-            let standing = self.worker.view().standing.clone();
-            if standing == Standing::Superseded {
-                return;
+            let view = self.worker.view();
+            match view.standing {
+                Standing::Superseded => return,
+                Standing::Admitted(_) if view.admitted_at > before => return tracing::info!("admitted"),
+                // A process that was killed had registered, too; its message kept this one out of the pool.
+                _ if view.admitted_at > before => {
+                    return tracing::info!("another process of this worker was admitted; registering again");
+                }
+                _ => self.worker.ports.clock.sleep(RETRY_MS / 10).await,
             }
-            if admitted_at(&standing) > before {
-                tracing::info!("admitted");
-                return;
-            }
-            self.worker.ports.clock.sleep(RETRY_MS / 10).await;
         }
         tracing::warn!("the registration did not become final in time; sending another");
     }
@@ -182,13 +182,6 @@ impl Registrar {
             complete = false;
         }
         Ok(complete)
-    }
-}
-
-fn admitted_at(standing: &Standing) -> Option<UnixMillis> {
-    match standing {
-        Standing::Admitted(record) => Some(record.admitted_at),
-        _ => None,
     }
 }
 

@@ -44,6 +44,8 @@ pub struct View {
     pub time: UnixMillis,
     /// How this process stands there.
     pub standing: Standing,
+    /// When a process of this worker was last admitted there: this one or another.
+    pub admitted_at: Option<UnixMillis>,
     /// The programs assigned to this worker.
     pub programs: Arc<HashMap<ProgramId, Entry>>,
 }
@@ -55,6 +57,7 @@ impl View {
             block: BlockRef::default(),
             time: UnixMillis(0),
             standing: Standing::Unregistered("this worker has just started".into()),
+            admitted_at: None,
             programs: Arc::default(),
         }
     }

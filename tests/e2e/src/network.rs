@@ -1,11 +1,13 @@
 //! A network of one's own.
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
 };
 use tempfile::TempDir;
 
@@ -27,6 +29,31 @@ pub fn phala(arguments: &[&str]) -> Result<Output> {
         .context("running phala")
 }
 
+/// Networks that may run at once: they mostly wait for blocks. One of many validators runs alone.
+const TURNS: usize = 2;
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// Leave to run a network, given back when dropped.
+struct Turn(usize);
+
+impl Turn {
+    fn take(turns: usize) -> Self {
+        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken =
+            GIVEN_BACK.wait_while(taken, |taken| *taken + turns > TURNS).unwrap_or_else(PoisonError::into_inner);
+        *taken += turns;
+        Self(turns)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        GIVEN_BACK.notify_all();
+    }
+}
+
 /// A running network; stopped when dropped.
 pub struct Network {
     dir: TempDir,
@@ -35,17 +62,17 @@ pub struct Network {
     stopped: bool,
     /// Processes that a test started in place of those of `phala up`.
     adopted: Vec<Child>,
-    _turn: MutexGuard<'static, ()>,
+    ports: Vec<Flock<File>>,
+    _turn: Turn,
 }
 
 impl Network {
     /// Starts a network with further `arguments` of `phala up`.
     pub fn start(arguments: &[&str]) -> Result<Self> {
-        // One network at a time: a block every two seconds wants the whole machine.
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::take(if arguments.contains(&"--validators") { TURNS } else { 1 });
         let dir = tempfile::Builder::new().prefix("phala-e2e-").tempdir()?;
-        let mut network = Self { dir, up: Value::Null, stopped: false, adopted: Vec::new(), _turn: turn };
+        let mut network =
+            Self { dir, up: Value::Null, stopped: false, adopted: Vec::new(), ports: Vec::new(), _turn: turn };
         network.up = network.json(&[&["up", "--detach"], arguments].concat())?;
         Ok(network)
     }
@@ -97,8 +124,16 @@ impl Network {
     }
 
     /// Kills what would start processes again, so that the test decides alone who lives.
-    pub fn unsupervised(&self) -> Result<()> {
-        crate::Process::find(self.dir(), "/phala")?.kill()
+    pub fn unsupervised(&mut self) -> Result<()> {
+        crate::Process::find(self.dir(), "/phala")?.kill()?;
+        // What was killed also kept other networks away from this one's ports.
+        for url in [self.rpc(), self.worker()] {
+            let port = url.rsplit(':').next().unwrap_or_default().trim_end_matches('/');
+            let file = File::options().read(true).open(std::env::temp_dir().join(format!("phala-port-{port}.lock")))?;
+            let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
+            self.ports.push(lock);
+        }
+        Ok(())
     }
 
     /// Kills `process` without warning and starts it again, with `change` made to its arguments.

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{Mutex, PoisonError},
 };
 
 /// The root of the checkout.
@@ -29,8 +29,9 @@ pub fn component(dir: impl AsRef<Path>) -> Result<PathBuf> {
 
 /// The component of what `phala new` writes: notes that belong to their callers.
 pub fn notes() -> Result<PathBuf> {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(path) = BUILT.get() {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut known = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = &*known {
         return Ok(path.clone());
     }
     let dir = tempfile::Builder::new().prefix("phala-notes-").tempdir()?.keep();
@@ -38,19 +39,19 @@ pub fn notes() -> Result<PathBuf> {
     let path = project.to_str().context("paths here are text")?;
     let output = phala(&["new", "notes", "--path", path])?;
     ensure!(output.status.success(), "phala new: {}", crate::network::describe(&output));
-    let built = component(&project)?;
-    Ok(BUILT.get_or_init(|| built).clone())
+    Ok(known.insert(component(&project)?).clone())
 }
 
 /// The folder of the components that `tests/components/build.sh` makes with the tools of other people.
 pub fn foreign() -> Result<PathBuf> {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(path) = BUILT.get() {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut known = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = &*known {
         return Ok(path.clone());
     }
     let own = std::env::current_exe()?;
     let out = own.ancestors().nth(3).context("a test runs in target/PROFILE/deps")?.join("components");
     let status = Command::new(root().join("tests/components/build.sh")).arg(&out).status()?;
     ensure!(status.success(), "tests/components/build.sh {}: {status}", out.display());
-    Ok(BUILT.get_or_init(|| out).clone())
+    Ok(known.insert(out).clone())
 }

@@ -44,9 +44,23 @@ fn a_stranger_deploys_calls_sends_and_verifies() -> Result<()> {
     for key in ["request_hash", "response_hash", "height", "version", "root"] {
         ensure!(!verified[key].is_null(), "`verify --json` has {key}: {verified}");
     }
+    demands_are_held_against_the_tee(&network, receipt, &verified)?;
     altered_receipts_are_refused(&network, receipt)?;
     another_genesis_is_refused(receipt)?;
     network.stop()
+}
+
+fn demands_are_held_against_the_tee(network: &Network, receipt: &str, verified: &Value) -> Result<()> {
+    let measurement = verified["measurement"].as_str().context("`verify --json` has measurement")?;
+    network.ok(&["verify", receipt, "--measurement", measurement])?;
+    let other = format!("0x{}", "22".repeat(32));
+    for (demand, code) in [(&["--hardware"][..], "simulated"), (&["--measurement", &other], "other-measurement")] {
+        let output = network.run(&[&["verify", receipt, "--json"], demand].concat())?;
+        assert_eq!(output.status.code(), Some(1), "{demand:?}");
+        let said: Value = serde_json::from_slice(&output.stdout)?;
+        ensure!(said["valid"] == false && said["code"] == code, "{demand:?}: {said}");
+    }
+    Ok(())
 }
 
 /// Every hexadecimal digit of the receipt file, one after another in large steps, changed.
@@ -62,7 +76,7 @@ fn altered_receipts_are_refused(network: &Network, receipt: &str) -> Result<()> 
         let output = phala(&["verify", altered.to_str().context("text")?, "--json", "--genesis", &genesis(network)?])?;
         assert_eq!(output.status.code(), Some(1), "byte {at} altered");
         let said: Value = serde_json::from_slice(&output.stdout)?;
-        ensure!(said["valid"] == false && said["reason"].is_string(), "byte {at}: {said}");
+        ensure!(said["valid"] == false && said["reason"].is_string() && said["code"].is_string(), "byte {at}: {said}");
     }
     Ok(())
 }

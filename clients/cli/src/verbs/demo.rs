@@ -197,7 +197,7 @@ async fn verify(client: &Client, answer: Answer, file: &std::path::Path) -> Outc
     std::fs::write(file, bundle.to_json()).doing(format!("writing {}", file.display()))?;
     // As a stranger would: from the file and the genesis alone.
     let text = std::fs::read_to_string(file)?;
-    Ok(phala_sdk::verify(&text, &client.trust(), None, None)?)
+    Ok(phala_sdk::verify(&text, &client.trust(), &phala_sdk::Demands::default())?)
 }
 
 /// The middle of the queries' times.

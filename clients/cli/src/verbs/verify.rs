@@ -6,8 +6,8 @@ use crate::{
     output,
 };
 use phala_follow::{Checkpoint, Trust, VerifiedReceipt};
-use phala_messages::{GenesisHash, Root};
-use phala_sdk::Network;
+use phala_messages::{GenesisHash, Hash, Root};
+use phala_sdk::{Demands, Network, VerifyError};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,12 @@ pub struct Verify {
     /// Also check that the receipt is for this answer (binary HTTP, as `phala call --save-response` writes it)
     #[arg(long, value_name = "FILE")]
     response: Option<PathBuf>,
+    /// Also demand a real TEE: refuse what a simulated one signed
+    #[arg(long)]
+    hardware: bool,
+    /// Also demand that the worker was this build (`phala status --json` lists what the network allows)
+    #[arg(long, value_name = "HASH")]
+    measurement: Option<Hash>,
 }
 
 impl Verify {
@@ -42,7 +48,8 @@ impl Verify {
             Err(failure) if context.json => {
                 let causes = failure.causes();
                 let reason = std::iter::once(failure.message()).chain(causes).collect::<Vec<_>>().join(": ");
-                output::object(&json!({ "valid": false, "reason": reason, "hint": failure.hint() }));
+                let code = failure.find::<VerifyError>().map(VerifyError::code);
+                output::object(&json!({ "valid": false, "code": code, "reason": reason, "hint": failure.hint() }));
                 return Err(Failure::silent(failure::FAILURE));
             }
             Err(failure) => return Err(failure.context("the receipt is NOT valid")),
@@ -57,9 +64,13 @@ impl Verify {
             String::from_utf8(read(&self.receipt)?).unwrap_or_default()
         };
         let trust = self.trust(context)?;
-        let request = self.request.as_deref().map(read).transpose()?;
-        let response = self.response.as_deref().map(read).transpose()?;
-        Ok(phala_sdk::verify(&text, &trust, request.as_deref(), response.as_deref())?)
+        let demands = Demands {
+            request: self.request.as_deref().map(read).transpose()?,
+            response: self.response.as_deref().map(read).transpose()?,
+            hardware: self.hardware,
+            measurement: self.measurement,
+        };
+        Ok(phala_sdk::verify(&text, &trust, &demands)?)
     }
 
     fn trust(&self, context: &Context) -> Outcome<Trust> {
@@ -119,6 +130,8 @@ mod tests {
             checkpoint: None,
             request: None,
             response: None,
+            hardware: false,
+            measurement: None,
         }
     }
 

@@ -1,0 +1,8 @@
+//! Journeys with real processes. One binary, so that two networks run side by side.
+
+mod canary;
+mod components;
+mod crashes;
+mod handover;
+mod hostile;
+mod journeys;
