@@ -12,13 +12,11 @@ use bytes::Bytes;
 use http::Request;
 use phala_crypto::{Secret, channel};
 use phala_enclave_worker::{
-    Entropy, Vault, VaultError,
-    cabinet::Cabinet,
-    identity::Identity,
     receipts::{self, Facts},
     transcripts,
 };
 use phala_engine::{Program, whole_body};
+use phala_machine::{Cabinet, Entropy, Identity, Vault, VaultError};
 use phala_messages::{AnchorRef, BlockRef, GenesisHash, ProgramId, StateRoot, Subject, limits::ANSWER_BODY_BYTES_MAX};
 use phala_units::UnixMillis;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Anchors: telling the chain what a program's state is now.
 
-use crate::{chain::SubmitError, worker::Worker};
+use crate::worker::Worker;
 use codec::DecodeAll;
+use phala_machine::SubmitError;
 use phala_messages::{
     Anchor, Hash, ProgramId, StateRoot,
     anchor::SignedAnchor,

@@ -5,14 +5,9 @@
 //! - An artifact is loaded only if this code on this machine has made it: it lies sealed, and is opened into
 //!   private memory.
 
-use crate::{
-    cabinet::CabinetError,
-    keeper::KeepError,
-    problem::Problem,
-    programs::ProgramCell,
-    worker::{Worker, blocking},
-};
+use crate::{keeper::KeepError, problem::Problem, programs::ProgramCell, worker::Worker};
 use phala_engine::{Program, danger};
+use phala_machine::{cabinet::CabinetError, task::blocking};
 use phala_messages::{CodeHash, ProgramRecord, transcript::sha256};
 use std::sync::Arc;
 

@@ -7,15 +7,20 @@
 //! While a cluster's `activity` stands still there is nothing else to read.
 
 use crate::{
-    chain::{Unreadable, read},
     keeper::Keeper,
     logs::Logs,
     programs::{ChainSide, ProgramCell},
-    view::{Entry, Standing, View},
-    worker::{Task, Worker},
+    view::{Entry, View},
+    worker::Worker,
 };
-use codec::{Decode, DecodeAll, Encode};
-use phala_follow::{Checkpoint, FollowError, Follower, Rpc};
+use codec::Decode;
+use phala_follow::{FollowError, Follower, Rpc};
+use phala_machine::{
+    Seen, Standing,
+    chain::{Unreadable, read},
+    task::Task,
+    trail::Trail,
+};
 use phala_messages::{
     AnchorRecord, BlockRef, ClusterId, ClusterRecord, CommandRecord, ProgramId, ProgramRecord, WorkerRecord, storage,
 };
@@ -31,10 +36,6 @@ const KEYS_PER_PROOF: usize = 256;
 const COMMANDS_PER_PROOF: usize = 48;
 /// Commands of one program that are fetched ahead.
 const INBOX_MAX: usize = 1_024;
-/// Heads between two saved checkpoints.
-const CHECKPOINT_HEADS: u32 = 100;
-/// Name of the checkpoint in the cabinet.
-const CHECKPOINT: &str = "checkpoint";
 
 /// Why a head was not observed.
 #[derive(Debug, thiserror::Error)]
@@ -68,32 +69,12 @@ pub struct Observer<R> {
     looked: bool,
     /// The head that was looked at last.
     seen: Option<Seen>,
-    admitted_once: bool,
-    saved_at: u32,
-}
-
-/// What a look at the chain found of this process.
-#[derive(Clone)]
-struct Seen {
-    block: BlockRef,
-    time: UnixMillis,
-    standing: Standing,
-    admitted_at: Option<UnixMillis>,
+    trail: Trail,
 }
 
 struct Kept {
     cell: Arc<ProgramCell>,
     _task: Task,
-}
-
-/// The follower as this worker left it, if it kept one of this network.
-pub fn kept_follower(worker: &Worker) -> Option<Follower> {
-    let bytes = worker.cabinet.get(CHECKPOINT).ok().flatten()?;
-    let checkpoint = Checkpoint::decode_all(&mut bytes.as_slice()).ok()?;
-    if checkpoint.genesis != worker.identity.genesis {
-        return None;
-    }
-    Follower::from_checkpoint(&checkpoint).ok()
 }
 
 impl<R: Rpc + Send + Sync + 'static> Observer<R> {
@@ -109,8 +90,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             keepers: HashMap::new(),
             looked: false,
             seen: None,
-            admitted_once: false,
-            saved_at: 0,
+            trail: Trail::default(),
         }
     }
 
@@ -126,7 +106,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         if !self.looked {
             self.look().await?;
             self.looked = true;
-            self.save_checkpoint();
+            self.trail.save(&self.worker.member, &self.follower);
         }
         if self.worker.take_change() {
             self.publish();
@@ -171,11 +151,9 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             self.cluster = assigned;
             self.activity = activity;
         }
-        let admitted_at = record.as_ref().map(|record| record.admitted_at);
-        let standing = self.judge(record, time);
-        let block = self.follower.head().block();
-        self.assign(block, &standing);
-        self.seen = Some(Seen { block, time, standing, admitted_at });
+        let seen = self.worker.member.observe(self.follower.head().block(), time, record);
+        self.assign(seen.block, &seen.standing);
+        self.seen = Some(seen);
         self.worker.note_change();
         Ok(())
     }
@@ -202,25 +180,6 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             }
         }
         Ok(programs)
-    }
-
-    /// How this process stands.
-    fn judge(&mut self, record: Option<WorkerRecord>, time: UnixMillis) -> Standing {
-        let instance = self.worker.identity.instance;
-        match record {
-            Some(record) if record.admits(&instance, time) => {
-                self.admitted_once = true;
-                Standing::Admitted(Arc::new(record))
-            }
-            Some(record) if record.registration.instance == instance => {
-                Standing::Unregistered("its admission has expired".into())
-            }
-            // Of two processes with one identity only the one that registered last is believed.
-            Some(_) if self.admitted_once => Standing::Superseded,
-            _ => Standing::Unregistered(
-                self.worker.refusal().unwrap_or_else(|| "the chain has not admitted this process yet".into()),
-            ),
-        }
     }
 
     /// Starts keepers of new programs, stops those of removed ones, tells all what the chain says.
@@ -283,7 +242,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
 
     /// Lets queries see what was found.
     fn publish(&self) {
-        let Some(Seen { block, time, standing, admitted_at }) = self.seen.clone() else { return };
+        let Some(Seen { block, time, standing, .. }) = self.seen.clone() else { return };
         let programs: HashMap<ProgramId, Entry> = self
             .keepers
             .iter()
@@ -293,17 +252,6 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
                 (*id, Entry { cell: kept.cell.clone(), chain, serving })
             })
             .collect();
-        self.worker.set_view(View { block, time, standing, admitted_at, programs: Arc::new(programs) });
-    }
-
-    fn save_checkpoint(&mut self) {
-        let number = self.follower.head().number.0;
-        if self.saved_at != 0 && number.saturating_sub(self.saved_at) < CHECKPOINT_HEADS {
-            return;
-        }
-        match self.worker.cabinet.put(CHECKPOINT, &self.follower.checkpoint().encode()) {
-            Ok(()) => self.saved_at = number,
-            Err(error) => tracing::warn!(%error, "the checkpoint cannot be kept; the next start begins further back"),
-        }
+        self.worker.set_view(View { block, time, standing, programs: Arc::new(programs) });
     }
 }

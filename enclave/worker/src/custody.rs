@@ -9,10 +9,10 @@
 //!   manifest. A host that shows the worker a chain of his own making, with his code or his name under a
 //!   program's id, gets another key, which opens nothing.
 
-use crate::identity::Identity;
 use codec::Encode;
 use futures::future::BoxFuture;
 use phala_crypto::{Secret, derive};
+use phala_machine::identity::Identity;
 use phala_messages::{ProgramId, ProgramRecord, transcript::sha256};
 use std::sync::Arc;
 

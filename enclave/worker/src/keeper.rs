@@ -18,14 +18,14 @@ use crate::{
     anchors, artifacts,
     command::{Answered, Runner},
     overlay::Overlay,
-    ports::Entropy,
     problem::Problem,
     programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
     results::{self, RESULTS_KEPT, Stored},
-    worker::{Worker, blocking},
+    worker::Worker,
 };
 use codec::Encode;
 use futures::future::{Either, select};
+use phala_machine::{ports::Entropy, task::blocking};
 use phala_messages::{
     AnchorRef, ProgramStatus,
     anchor::ANCHOR_COMMANDS_MAX,
@@ -54,7 +54,7 @@ pub enum KeepError {
     Custody(#[from] crate::custody::CustodyError),
     /// The sealed blobs.
     #[error(transparent)]
-    Cabinet(#[from] crate::cabinet::CabinetError),
+    Cabinet(#[from] phala_machine::cabinet::CabinetError),
     /// The state on disk.
     #[error("the state on disk: {0}")]
     Open(#[from] phala_state::OpenError),
@@ -193,7 +193,7 @@ impl Keeper {
         let signature = identity.sign_as_instance(&ready.signing_hash(&identity.genesis).0);
         let call = Call::Programs(Programs::Ready { ready: SignedReady { ready, signature } });
         match self.worker.submitter.submit(&call).await {
-            Ok(()) | Err(crate::chain::SubmitError::Known | crate::chain::SubmitError::Had) => {
+            Ok(()) | Err(phala_machine::chain::SubmitError::Known | phala_machine::chain::SubmitError::Had) => {
                 self.ready_sent = Some(now)
             }
             Err(error) => tracing::warn!(program = %self.cell.id, %error, "the chain does not take `ready` yet"),

@@ -1,22 +1,20 @@
-//! Be a worker: identity, assignments, inbox, queries, anchors.
+//! Be a worker: assignments, inbox, queries, anchors.
 //!
 //! # The problem
 //! A machine that nobody trusts shall run programs whose data nobody may read, and whose answers anybody can
 //! verify. Inside its TEE runs this crate; everything outside, the disk, the clock, the network, the node, is
-//! a port that may lie, stall or die.
+//! a port that may lie, stall or die. What any machine of the network does, whatever its role, is in `phala-machine`:
+//! identity, sealed blobs, registration.
 //!
 //! # The journeys, and where they pass
 //! ```text
-//! registration   identity ─► registration ─► (chain) ─► view
 //! query          query · streaming ─► authorize ─► limits ─► (engine) ─► receipts
 //! command        assignments ─► inbox ─► keeper ─► command ─► (engine) ─► (state) ─► anchors ─► results
 //! ```
 //! | file | knows |
 //! |---|---|
-//! | `ports` | what comes from outside |
-//! | `cabinet`, `identity`, `custody` | what is kept sealed, who this is, where program keys come from |
-//! | `chain`, `assignments`, `view` | speaking to the chain, following it, what queries see of it |
-//! | `registration` | being counted in, and staying so |
+//! | `custody` | where program keys come from |
+//! | `assignments`, `view` | following the chain, what queries see of it |
 //! | `programs`, `artifacts`, `keeper` | one program's life |
 //! | `inbox`, `command`, `overlay`, `anchors`, `results` | commands, from the chain and back to it |
 //! | `query`, `streaming`, `authorize`, `transcripts`, `receipts` | queries |
@@ -33,22 +31,17 @@ pub mod anchors;
 mod artifacts;
 pub mod assignments;
 pub mod authorize;
-pub mod cabinet;
-pub mod chain;
 pub mod command;
 pub mod custody;
-pub mod identity;
 pub mod inbox;
 pub mod keeper;
 pub mod limits;
 pub mod logs;
 pub mod overlay;
-pub mod ports;
 pub mod problem;
 pub mod programs;
 pub mod query;
 pub mod receipts;
-pub mod registration;
 pub mod results;
 pub mod streaming;
 pub mod transcripts;
@@ -56,6 +49,5 @@ pub mod view;
 pub mod worker;
 
 pub use limits::Places;
-pub use ports::{Clock, Entropy, Machine, MachineError, Vault, VaultError};
 pub use problem::Problem;
-pub use worker::{Config, Ports, StartError, Worker};
+pub use worker::{Config, Ports, Worker};

@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-use crate::ports::Clock;
+use phala_machine::ports::Clock;
 
 /// Lines kept of one program.
 pub const LINES_MAX: usize = 4_096;

@@ -11,12 +11,12 @@ use crate::{
     inbox::Inbox,
     limits::ProgramGate,
     logs::{CallLog, Logs},
-    ports::Machine,
     problem::Problem,
     results::Results,
 };
 use phala_crypto::{Secret, SigningKey, derive, hpke::KeyPair};
 use phala_engine::{Attester, CallError, Program, ProgramKeys};
+use phala_machine::ports::Machine;
 use phala_messages::{
     AnchorRecord, BlockRef, ProgramId, ProgramRecord, ProgramStatus, TransportKey, transcript::sha256,
 };

@@ -1,9 +1,9 @@
 //! Receipts: signing what was answered.
 
-use crate::identity::Identity;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use codec::Encode;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use phala_machine::identity::Identity;
 use phala_messages::{
     AnchorRef, CodeHash, Hash, ProgramId, Receipt, SignedReceipt, Subject,
     receipt::{RECEIPT_FIELD, RECEIPT_FORMAT},

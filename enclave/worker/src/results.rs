@@ -10,13 +10,13 @@
 
 use crate::{
     command::Answered,
-    identity::Identity,
     problem::Problem,
     receipts::{self, Facts},
 };
 use bytes::Bytes;
 use codec::{Decode, DecodeAll, Encode};
 use phala_crypto::{SEAL_NONCE_BYTES, SealKey, Secret, channel::framing};
+use phala_machine::identity::Identity;
 use phala_messages::{
     AnchorRef, CodeHash, CommandProof, Hash, ProgramId, Subject,
     anchor::{results_path, results_root},

@@ -9,21 +9,11 @@ use crate::{
     programs::{ChainSide, ProgramCell},
 };
 use phala_follow::check_age;
-use phala_messages::{BlockRef, ProgramId, WorkerRecord};
+use phala_machine::Standing;
+use phala_messages::{BlockRef, ProgramId};
 use phala_state::Snapshot;
 use phala_units::UnixMillis;
 use std::{collections::HashMap, sync::Arc};
-
-/// How this process stands with the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is not counted in; the words say why.
-    Unregistered(String),
-    /// It is counted in.
-    Admitted(Arc<WorkerRecord>),
-    /// Another process took its place.
-    Superseded,
-}
 
 /// One program, as queries see it.
 pub struct Entry {
@@ -44,8 +34,6 @@ pub struct View {
     pub time: UnixMillis,
     /// How this process stands there.
     pub standing: Standing,
-    /// When a process of this worker was last admitted there: this one or another.
-    pub admitted_at: Option<UnixMillis>,
     /// The programs assigned to this worker.
     pub programs: Arc<HashMap<ProgramId, Entry>>,
 }
@@ -57,7 +45,6 @@ impl View {
             block: BlockRef::default(),
             time: UnixMillis(0),
             standing: Standing::Unregistered("this worker has just started".into()),
-            admitted_at: None,
             programs: Arc::default(),
         }
     }

@@ -2,30 +2,31 @@
 
 use crate::{
     artifacts,
-    assignments::{Observer, kept_follower},
+    assignments::Observer,
     authorize::Judge,
-    cabinet::Cabinet,
-    chain::{NodeSubmitter, Submitter},
     custody::{Custody, OwnCustody},
-    identity::{Identity, IdentityError},
     limits::{Gate, Places},
-    ports::{Clock, Entropy, Machine, MachineError, Vault},
     problem::Problem,
     programs::{MachineAttester, ProgramCell},
-    registration::Registrar,
     results::{self, Issued},
-    view::{Standing, View},
+    view::View,
 };
 use bytes::Bytes;
 use futures::future::select;
 use phala_engine::{Attester, Engine, Outbound};
-use phala_follow::{FollowError, Follower, Rpc};
-use phala_messages::{CodeHash, GenesisHash, ProgramId, registration::Endpoint};
+use phala_follow::Rpc;
+use phala_machine::{
+    Cabinet, Clock, Entropy, Identity, Machine, Member, NodeSubmitter, Standing, StartError, Submitter, Vault,
+    registration::Registrar,
+    task::{Task, blocking},
+    trail::Trail,
+};
+use phala_messages::{CodeHash, GenesisHash, ProgramId, Role, registration::Endpoint};
 use phala_state::Disk;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64},
     },
 };
@@ -67,17 +68,6 @@ pub const POLL_MS_DEFAULT: u64 = 250;
 /// How old a head may be when nobody says otherwise.
 pub const HEAD_AGE_MS_MAX: u64 = 60_000;
 
-/// Why a worker does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The TEE gives no sealing key.
-    #[error("the TEE: {0}")]
-    Machine(#[from] MachineError),
-    /// It does not know who it is.
-    #[error("the worker's identity: {0}")]
-    Identity(#[from] IdentityError),
-}
-
 /// Counts, for whoever watches the worker.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -104,44 +94,16 @@ pub struct Worker {
     pub(crate) engine: Engine,
     pub(crate) custody: Arc<dyn Custody>,
     pub(crate) submitter: Arc<dyn Submitter>,
+    pub(crate) member: Arc<Member>,
     pub(crate) attester: Arc<dyn Attester>,
     pub(crate) gate: Gate,
     pub(crate) judge: Judge,
     pub(crate) compiling: Semaphore,
     view: RwLock<Arc<View>>,
     cells: RwLock<Arc<HashMap<ProgramId, Arc<ProgramCell>>>>,
-    quote: RwLock<Option<Arc<Vec<u8>>>>,
-    refusal: Mutex<Option<String>>,
     changed: AtomicBool,
     change: Notify,
     failure: watch::Sender<Option<String>>,
-}
-
-/// A task that ends with whoever holds it.
-pub(crate) struct Task(tokio::task::JoinHandle<()>);
-
-impl Task {
-    pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(work))
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Runs what blocks where blocking is allowed.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down: nothing waits for an answer any more.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }
 
 impl Worker {
@@ -155,39 +117,44 @@ impl Worker {
         engine: Engine,
         rpc: Arc<R>,
     ) -> Result<Arc<Self>, StartError> {
-        let sealing_key = ports.machine.sealing_key()?;
-        let cabinet = Arc::new(Cabinet::new(ports.vault.clone(), &sealing_key, ports.entropy.clone()));
-        let identity = Arc::new(Identity::open(&cabinet, config.genesis, &*ports.entropy)?);
+        let common = phala_machine::Ports {
+            clock: ports.clock.clone(),
+            entropy: ports.entropy.clone(),
+            machine: ports.machine.clone(),
+            vault: ports.vault.clone(),
+        };
+        let submitter = Arc::new(NodeSubmitter(rpc));
+        let member = Member::start(config.genesis, Role::Worker, config.endpoint.clone(), common, submitter)?;
+        let identity = member.identity.clone();
         Ok(Arc::new(Self {
             judge: Judge::new(config.genesis, identity.instance),
             custody: Arc::new(OwnCustody(identity.clone())),
-            submitter: Arc::new(NodeSubmitter(rpc)),
+            submitter: member.submitter.clone(),
+            cabinet: member.cabinet.clone(),
             attester: Arc::new(MachineAttester(ports.machine.clone())),
             gate: Gate::new(config.places),
             compiling: Semaphore::new(1),
             view: RwLock::new(Arc::new(View::nothing())),
             cells: RwLock::default(),
-            quote: RwLock::default(),
-            refusal: Mutex::default(),
             changed: AtomicBool::new(false),
             change: Notify::new(),
             failure: watch::Sender::new(None),
             metrics: Metrics::default(),
             identity,
+            member,
             config,
             ports,
-            cabinet,
             engine,
         }))
     }
 
     /// Follows the chain, registers, and keeps programs, until something makes that impossible; says what.
     pub async fn run<R: Rpc + Send + Sync + 'static>(self: Arc<Self>, rpc: Arc<R>) -> String {
-        let follower = match self.follower(&*rpc).await {
+        let follower = match Trail::follower(&self.member, &*rpc, self.config.poll_ms).await {
             Ok(follower) => follower,
             Err(reason) => return reason,
         };
-        let _registrar = Task::start(Registrar::new(self.clone()).run());
+        let _registrar = Task::start(Registrar::new(self.member.clone()).run());
         let mut failure = self.failure.subscribe();
         let mut observer = Observer::new(self.clone(), rpc, follower);
         let reason = loop {
@@ -211,24 +178,6 @@ impl Worker {
         };
         self.gate.close();
         reason
-    }
-
-    /// Where to go on following: where this worker was, else the genesis that its evidence names. Nobody may hand it
-    /// a checkpoint: whoever runs the machine would choose the chain that the worker believes.
-    async fn follower<R: Rpc>(&self, rpc: &R) -> Result<Follower, String> {
-        if let Some(follower) = kept_follower(self) {
-            return Ok(follower);
-        }
-        loop {
-            match Follower::from_genesis(self.config.genesis, rpc).await {
-                Ok(follower) => return Ok(follower),
-                Err(error @ FollowError::WrongGenesis { .. }) => return Err(error.to_string()),
-                Err(error) => {
-                    tracing::warn!(%error, "waiting for the node");
-                    self.ports.clock.sleep(self.config.poll_ms * 2).await;
-                }
-            }
-        }
     }
 
     /// What this worker sees of the chain.
@@ -321,27 +270,9 @@ impl Worker {
         }
     }
 
-    /// A quote from the TEE.
-    pub(crate) async fn quote(&self, report_data: [u8; 64]) -> Result<Vec<u8>, MachineError> {
-        let machine = self.ports.machine.clone();
-        blocking(move || machine.quote(report_data)).await
-    }
-
     /// The evidence that was registered last.
     pub fn evidence(&self) -> Option<Arc<Vec<u8>>> {
-        self.quote.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn note_quote(&self, quote: Vec<u8>) {
-        *self.quote.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(quote));
-    }
-
-    pub(crate) fn note_refusal(&self, reason: String) {
-        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
-    }
-
-    pub(crate) fn refusal(&self) -> Option<String> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.member.evidence()
     }
 
     /// Something that queries should see has changed.

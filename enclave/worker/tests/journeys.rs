@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Caller, Disks, Faults, Lab, chain::Chain};
-use phala_enclave_worker::{Problem, registration::renewal_due, view::Standing};
+use phala_enclave_worker::Problem;
+use phala_machine::{Standing, registration::renewal_due};
 use phala_messages::{
     Subject, WorkerRecord,
     anchor::EMPTY_ROOT,
@@ -210,7 +211,7 @@ async fn a_vault_from_another_machine_or_network_is_refused_not_replaced() {
     *identity.last_mut().unwrap() ^= 1;
     let altered = Disks::default();
     for (name, bytes) in &blobs {
-        phala_enclave_worker::Vault::put(&*altered.vault, name, bytes).unwrap();
+        phala_machine::Vault::put(&*altered.vault, name, bytes).unwrap();
     }
     assert!(lab.try_start_on(&altered).is_err());
     assert_eq!(altered.vault.contents(), blobs);
@@ -318,7 +319,7 @@ async fn settings_and_logs_are_the_owners_alone() {
     let answer = bob.query(worker, request(&program, "GET", "/config?token", b"")).await.unwrap();
     assert!(answer.text().contains("s3cret"));
 
-    let soon = || UnixMillis(phala_enclave_worker::Clock::now(&*lab.clock).0 + 30_000);
+    let soon = || UnixMillis(phala_machine::Clock::now(&*lab.clock).0 + 30_000);
     bob.query(worker, request(&program, "GET", "/log?x", b"")).await.unwrap();
     for (path, words) in [(LOGS_PATH, "\"lines\":[{"), (SETTINGS_PATH, r#"{"settings":["token"]}"#)] {
         let ask = || request(&program, "GET", path, b"");

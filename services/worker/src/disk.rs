@@ -1,7 +1,7 @@
 //! The disk: sealed entries of programs in one fjall database, sealed blobs as files beside it.
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use phala_enclave_worker::{Vault, VaultError};
+use phala_machine::{Vault, VaultError};
 use phala_messages::ProgramId;
 use phala_state::{Batch, Disk, DiskError};
 use std::{

@@ -206,7 +206,7 @@ impl Service {
         let (tee, simulated) = worker.tee();
         let (standing, reason) = worker.standing();
         let expires_at = match &view.standing {
-            phala_enclave_worker::view::Standing::Admitted(record) => Some(record.expires_at.0),
+            phala_machine::Standing::Admitted(record) => Some(record.expires_at.0),
             _ => None,
         };
         json!({

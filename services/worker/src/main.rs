@@ -4,10 +4,10 @@ use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use phala_enclave_worker::{
     Config, Places, Ports, Worker,
-    registration::parse_endpoint,
     worker::{HEAD_AGE_MS_MAX, POLL_MS_DEFAULT},
 };
 use phala_engine::{Engine, EngineConfig};
+use phala_machine::registration::parse_endpoint;
 use phala_messages::GenesisHash;
 use phala_platform::{
     Platform,

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use phala_crypto::Secret;
-use phala_enclave_worker::{Clock, Entropy, Machine, MachineError};
+use phala_machine::{Clock, Entropy, Machine, MachineError};
 use phala_messages::collateral::Collateral;
 use phala_platform::{Platform, PlatformError};
 use phala_units::UnixMillis;

@@ -13,11 +13,11 @@ pub use runtime::{Faults, Network};
 
 use futures::future::BoxFuture;
 use phala_crypto::Secret;
-use phala_enclave_worker::{
-    Clock, Config, Entropy, Machine, MachineError, Places, Ports, StartError, Vault, VaultError, Worker,
-    registration::parse_endpoint,
-};
+use phala_enclave_worker::{Config, Places, Ports, Worker};
 use phala_engine::{Body, Engine, EngineConfig, Outbound, OutboundError};
+use phala_machine::{
+    Clock, Entropy, Machine, MachineError, StartError, Vault, VaultError, registration::parse_endpoint,
+};
 use phala_messages::{CodeHash, ProgramId, collateral::Collateral, transcript::sha256};
 use phala_state::MemoryDisk;
 use phala_units::UnixMillis;

@@ -1,8 +1,8 @@
-//! Who a worker is: what it keeps over restarts, and what it makes anew at each start.
+//! Who a machine is: what it keeps over restarts, and what it makes anew at each start.
 //!
 //! ```text
-//! kept, sealed     identity key (Ed25519)   names the worker on chain
-//!                  master secret            program keys are derived from it (see custody)
+//! kept, sealed     identity key (Ed25519)   names the machine on chain
+//!                  own secret               what a machine alone derives keys from
 //!                  genesis                  the one network that both serve
 //! made at start    instance key (Ed25519)   signs anchors and receipts of this process
 //!                  transport key (X25519)   requests are sealed to this process
@@ -20,14 +20,14 @@ use zeroize::{Zeroize, Zeroizing};
 
 const NAME: &str = "identity";
 
-/// Why a worker does not know who it is.
+/// Why a machine does not know who it is.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The disk, or the seal.
     #[error(transparent)]
     Cabinet(#[from] CabinetError),
     /// The directory served another network before.
-    #[error("this directory belongs to the network {kept}; the worker was started for {asked}")]
+    #[error("this directory belongs to the network {kept}; it was started for {asked}")]
     Network {
         /// The network of the directory.
         kept: GenesisHash,
@@ -57,7 +57,7 @@ impl Drop for Kept {
     }
 }
 
-/// Who this worker is.
+/// Who this machine is.
 pub struct Identity {
     /// Which network it serves.
     pub genesis: GenesisHash,
@@ -111,7 +111,7 @@ impl Identity {
         })
     }
 
-    /// Signs as the worker.
+    /// Signs as the machine.
     pub fn sign_as_worker(&self, message: &[u8]) -> [u8; 64] {
         self.worker_key.sign(message)
     }
@@ -127,7 +127,7 @@ impl Identity {
     }
 
     /// What program keys are derived from.
-    pub(crate) const fn master(&self) -> &Secret<32> {
+    pub const fn master(&self) -> &Secret<32> {
         &self.master
     }
 }

@@ -11,13 +11,14 @@
 
 use crate::{
     chain::SubmitError,
+    member::Member,
     ports::{Entropy, MachineError},
-    view::Standing,
-    worker::Worker,
+    standing::Standing,
+    task::blocking,
 };
 use phala_evidence::Rejection;
 use phala_messages::{
-    BlockRef, Refusal, Registration, Role, WorkerRecord,
+    BlockRef, Refusal, Registration, WorkerRecord,
     calls::{Call, Registry},
     collateral::Collateral,
     registration::{Endpoint, Quote, Submission},
@@ -53,7 +54,7 @@ pub fn renewal_due(record: &WorkerRecord, chance: u8) -> UnixMillis {
 
 /// Keeps one process registered.
 pub struct Registrar {
-    worker: Arc<Worker>,
+    member: Arc<Member>,
     /// Pieces of collateral that the chain has.
     mirrored: HashSet<phala_messages::Hash>,
     /// For which admission the moment of renewal was drawn, and what.
@@ -61,36 +62,36 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// A registrar for `worker`.
-    pub fn new(worker: Arc<Worker>) -> Self {
-        Self { worker, mirrored: HashSet::new(), drawn: None }
+    /// A registrar for `member`.
+    pub fn new(member: Arc<Member>) -> Self {
+        Self { member, mirrored: HashSet::new(), drawn: None }
     }
 
-    /// Registers and renews until the worker stops.
+    /// Registers and renews until the process stops.
     pub async fn run(mut self) {
         loop {
-            let view = self.worker.view();
-            let due = match &view.standing {
+            let seen = self.member.seen();
+            let due = match &seen.standing {
                 Standing::Superseded => return,
-                Standing::Unregistered(_) => view.time.0 > 0,
-                Standing::Admitted(record) => self.renewal(record) <= self.worker.ports.clock.now().max(view.time),
+                Standing::Unregistered(_) => seen.time.0 > 0,
+                Standing::Admitted(record) => self.renewal(record) <= self.member.ports.clock.now().max(seen.time),
             };
             if !due {
-                self.worker.ports.clock.sleep(RETRY_MS / 4).await;
+                self.member.ports.clock.sleep(RETRY_MS / 4).await;
                 continue;
             }
-            match self.register(view.block).await {
+            match self.register(seen.block).await {
                 Ok(true) => {
-                    tracing::info!(block = view.block.number.0, "registration sent");
-                    self.confirmed(view.admitted_at).await;
+                    tracing::info!(block = seen.block.number.0, "registration sent");
+                    self.confirmed(seen.admitted_at).await;
                 }
                 // Collateral is on its way into a block.
-                Ok(false) => self.worker.ports.clock.sleep(RETRY_MS / 8).await,
+                Ok(false) => self.member.ports.clock.sleep(RETRY_MS / 8).await,
                 Err(error) => {
                     let reason = reason(&error);
                     tracing::warn!(reason, hint = hint(&error), "registration refused");
-                    self.worker.note_refusal(reason);
-                    self.worker.ports.clock.sleep(RETRY_MS).await;
+                    self.member.note_refusal(reason);
+                    self.member.ports.clock.sleep(RETRY_MS).await;
                 }
             }
         }
@@ -100,7 +101,7 @@ impl Registrar {
         let chance = match self.drawn {
             Some((of, chance)) if of == record.admitted_at => chance,
             _ => {
-                let entropy: &dyn Entropy = &*self.worker.ports.entropy;
+                let entropy: &dyn Entropy = &*self.member.ports.entropy;
                 let [chance] = entropy.bytes();
                 self.drawn = Some((record.admitted_at, chance));
                 chance
@@ -111,17 +112,17 @@ impl Registrar {
 
     /// Waits until the chain has admitted what was just sent, or until it will not any more.
     async fn confirmed(&self, before: Option<UnixMillis>) {
-        let give_up = self.worker.ports.clock.now().saturating_add(CONFIRM_MS);
-        while self.worker.ports.clock.now() < give_up {
-            let view = self.worker.view();
-            match view.standing {
+        let give_up = self.member.ports.clock.now().saturating_add(CONFIRM_MS);
+        while self.member.ports.clock.now() < give_up {
+            let seen = self.member.seen();
+            match seen.standing {
                 Standing::Superseded => return,
-                Standing::Admitted(_) if view.admitted_at > before => return tracing::info!("admitted"),
+                Standing::Admitted(_) if seen.admitted_at > before => return tracing::info!("admitted"),
                 // A process that was killed had registered, too; its message kept this one out of the pool.
-                _ if view.admitted_at > before => {
-                    return tracing::info!("another process of this worker was admitted; registering again");
+                _ if seen.admitted_at > before => {
+                    return tracing::info!("another process of this machine was admitted; registering again");
                 }
-                _ => self.worker.ports.clock.sleep(RETRY_MS / 10).await,
+                _ => self.member.ports.clock.sleep(RETRY_MS / 10).await,
             }
         }
         tracing::warn!("the registration did not become final in time; sending another");
@@ -130,22 +131,22 @@ impl Registrar {
     /// False when collateral must be in a block first.
     async fn register(&mut self, block: BlockRef) -> Result<bool, RegisterError> {
         let mirrored = self.mirror().await?;
-        let identity = self.worker.identity.clone();
+        let identity = self.member.identity.clone();
         let registration = Registration {
             worker: identity.worker,
             instance: identity.instance,
             transport: identity.transport,
-            role: Role::Worker,
-            endpoint: self.worker.config.endpoint.clone(),
+            role: self.member.role,
+            endpoint: self.member.endpoint.clone(),
         };
         let report_data = registration.report_data(&block.hash, &identity.genesis);
-        let quote = self.worker.quote(report_data).await?;
+        let quote = self.member.quote(report_data).await?;
         let size = quote.len();
         let signature = identity.sign_as_worker(&registration.signing_hash(&block.hash, &identity.genesis, &quote).0);
-        self.worker.note_quote(quote.clone());
+        self.member.note_quote(quote.clone());
         let quote = Quote::try_from(quote).map_err(|_| RegisterError::QuoteTooLarge(size))?;
         let submission = Box::new(Submission { registration, block, quote, signature });
-        match self.worker.submitter.submit(&Call::Registry(Registry::Register { submission })).await {
+        match self.member.submitter.submit(&Call::Registry(Registry::Register { submission })).await {
             Ok(()) | Err(SubmitError::Known | SubmitError::Had) => Ok(true),
             Err(SubmitError::Refused(_)) if !mirrored => Ok(false),
             Err(error) => Err(RegisterError::Submit(error)),
@@ -156,8 +157,8 @@ impl Registrar {
     ///
     /// The root's revocation list goes first: everything rests on it, and a node keeps what rests on it until it comes.
     async fn mirror(&mut self) -> Result<bool, RegisterError> {
-        let machine = self.worker.ports.machine.clone();
-        let pieces = crate::worker::blocking(move || machine.collateral()).await?;
+        let machine = self.member.ports.machine.clone();
+        let pieces = blocking(move || machine.collateral()).await?;
         let mut complete = true;
         for piece in pieces {
             let name = phala_messages::transcript::sha256(&codec::Encode::encode(&piece));
@@ -166,7 +167,7 @@ impl Registrar {
             }
             let kind = kind(&piece);
             match self
-                .worker
+                .member
                 .submitter
                 .submit(&Call::Registry(Registry::StoreCollateral { collateral: Box::new(piece) }))
                 .await

@@ -1,4 +1,4 @@
-//! Speaking to the chain: submitting what a worker has to say.
+//! Speaking to the chain: submitting what a machine has to say.
 
 use codec::{Decode, DecodeAll};
 use futures::future::BoxFuture;
@@ -70,7 +70,10 @@ fn judge(error: RpcError) -> SubmitError {
 pub struct Unreadable(pub &'static str);
 
 /// Reads a value of the chain's state.
-pub(crate) fn read<T: Decode>(what: &'static str, value: Option<&Vec<u8>>) -> Result<Option<T>, Unreadable> {
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read<T: Decode>(what: &'static str, value: Option<&Vec<u8>>) -> Result<Option<T>, Unreadable> {
     value.map(|bytes| T::decode_all(&mut bytes.as_slice()).map_err(|_| Unreadable(what))).transpose()
 }
 

@@ -1,4 +1,4 @@
-//! What a worker needs from outside: time, chance, a TEE, a disk. Whoever serves the worker brings these;
+//! What a machine needs from outside: time, chance, a TEE, a disk. Whoever serves it brings these;
 //! tests bring others.
 
 use futures::future::BoxFuture;
