@@ -1,7 +1,7 @@
 //! The library's types under short names, and the ways across. Nothing of this leaves the crate.
 
 use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
-use commonware_codec::{Decode, Read};
+use commonware_codec::{Copying, Decode, Read};
 use commonware_cryptography::{
     bls12381::{
         dkg::feldman_desmedt,
@@ -33,7 +33,7 @@ pub const PARTICIPANTS: NonZeroU32 = NonZeroU32::new(crate::PARTICIPANTS_MAX as 
 
 /// Reads one `T` from all of `bytes`.
 pub fn decode<T: Read>(bytes: &[u8], cfg: &T::Cfg) -> Option<T> {
-    T::decode_cfg(bytes, cfg).ok()
+    T::decode_cfg(Copying(bytes), cfg).ok()
 }
 
 /// SHA-256 of `parts`, one after the other; callers put a tag first and only parts of fixed or encoded length behind it.

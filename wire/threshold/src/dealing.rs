@@ -31,6 +31,11 @@ impl Commitment {
     pub(crate) fn of_library(poly: &impl Write) -> Self {
         let mut bytes = Vec::with_capacity(1 + POINTS_MAX * POINT_BYTES);
         poly.write(&mut bytes);
+        Self::of_library_bytes(&bytes)
+    }
+
+    /// Takes what [`Commitment::to_library_bytes`] gives.
+    pub(crate) fn of_library_bytes(bytes: &[u8]) -> Self {
         let (points, _) = bytes.get(1..).unwrap_or_default().as_chunks();
         Self(points.to_vec())
     }

@@ -120,7 +120,7 @@ impl Output {
         summary.copy_from_slice(&encoded[..32]);
         // Then one byte of mode and four of the number of players precede the polynomial.
         let points = threshold(round.players.len()) * POINT_BYTES;
-        let commitment = Commitment::of_library(&Raw(&encoded[37..38 + points]));
+        let commitment = Commitment::of_library_bytes(&encoded[37..38 + points]);
         let keys = |set: &commonware_utils::ordered::Set<_>| {
             set.iter().map(ParticipantKey::of_library).collect::<Vec<_>>()
         };
@@ -202,15 +202,6 @@ impl fmt::Debug for Output {
             .field("players", &self.head.players.len())
             .field("threshold", &self.threshold())
             .finish_non_exhaustive()
-    }
-}
-
-/// Bytes that were encoded before.
-struct Raw<'a>(&'a [u8]);
-
-impl Write for Raw<'_> {
-    fn write(&self, buf: &mut impl commonware_codec::BufMut) {
-        buf.put_slice(self.0);
     }
 }
 
