@@ -123,10 +123,7 @@ pub fn combine(
 }
 
 /// The first `limit` partial keys of different players.
-fn distinct(
-    candidates: &[(ParticipantKey, PartialSignature<MinSig>)],
-    limit: usize,
-) -> Vec<PartialSignature<MinSig>> {
+fn distinct(candidates: &[(ParticipantKey, PartialSignature<MinSig>)], limit: usize) -> Vec<PartialSignature<MinSig>> {
     let mut distinct: Vec<PartialSignature<MinSig>> = Vec::new();
     for (_, partial) in candidates {
         if distinct.len() == limit {
@@ -140,23 +137,14 @@ fn distinct(
 }
 
 /// The key, if exactly these partial keys give a signature that the group key verifies.
-fn recover(
-    output: &Output,
-    identity: &Identity,
-    partials: &[PartialSignature<MinSig>],
-) -> Option<Secret<32>> {
+fn recover(output: &Output, identity: &Identity, partials: &[PartialSignature<MinSig>]) -> Option<Secret<32>> {
     let sharing = output.library().public();
     let signature = threshold::recover::<MinSig, _>(sharing, partials, &Sequential).ok()?;
-    ops::verify_message::<MinSig>(sharing.public(), NAMESPACE, identity.as_bytes(), &signature)
-        .ok()?;
+    ops::verify_message::<MinSig>(sharing.public(), NAMESPACE, identity.as_bytes(), &signature).ok()?;
     let mut bytes = Zeroizing::new([0; SIGNATURE_BYTES]);
     signature.write(&mut bytes.as_mut_slice());
     let extracted = Secret::generate(|out| *out = keyed_hash(&SALT, bytes.as_slice()));
-    Some(derive(
-        &extracted,
-        "threshold/derived-key/v1",
-        &[&output.group_key(), identity.as_bytes()],
-    ))
+    Some(derive(&extracted, "threshold/derived-key/v1", &[&output.group_key(), identity.as_bytes()]))
 }
 
 fn read(
@@ -169,8 +157,7 @@ fn read(
         return Err(PartialFault::OtherRound);
     }
     // Decoding checks that the point is in the group and not infinite; the library's verification relies on it.
-    let value: G1 =
-        backend::decode(partial.point.expose(), &()).ok_or(PartialFault::Malformed)?;
+    let value: G1 = backend::decode(partial.point.expose(), &()).ok_or(PartialFault::Malformed)?;
     Ok(PartialSignature { index, value })
 }
 

@@ -145,11 +145,7 @@ impl Complaint {
 }
 
 /// The polynomial that an honest dealer could have committed to.
-fn judge_commitment(
-    round: &Round,
-    dealer: &ParticipantKey,
-    commitment: &Commitment,
-) -> Result<Poly<G2>, FaultKind> {
+fn judge_commitment(round: &Round, dealer: &ParticipantKey, commitment: &Commitment) -> Result<Poly<G2>, FaultKind> {
     if commitment.points().is_empty() || commitment.points().len() > POINTS_MAX {
         return Err(FaultKind::CommitmentMalformed);
     }

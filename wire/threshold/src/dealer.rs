@@ -1,7 +1,7 @@
 //! The dealer's part of a round.
 
 use crate::{
-    Ack, Dealing, DealerLog, KeyShare, ParticipantKey, Round, Signer,
+    Ack, DealerLog, Dealing, KeyShare, ParticipantKey, Round, Signer,
     backend::{self, Faults, MinSig, PrivateKey},
     dealing::{Commitment, SignedCommitment},
 };
@@ -77,8 +77,7 @@ impl Dealer {
         )
         // Membership and the presence of a share were checked above.
         .map_err(|_| DealError::NotADealer)?;
-        let commitment =
-            SignedCommitment::sign(signer, &round.hash, Commitment::of_library(&public));
+        let commitment = SignedCommitment::sign(signer, &round.hash, Commitment::of_library(&public));
         let dealings = private
             .into_iter()
             .map(|(player, message)| {
@@ -106,8 +105,7 @@ impl Dealer {
     /// Store the log before sending it; a dealer has one log in a round.
     pub fn finish(self) -> DealerLog {
         let log = self.library.finalize::<Faults>();
-        DealerLog::of_library(&log)
-            .unwrap_or_else(|_| unreachable!("a log of a checked round is within the limits"))
+        DealerLog::of_library(&log).unwrap_or_else(|_| unreachable!("a log of a checked round is within the limits"))
     }
 }
 

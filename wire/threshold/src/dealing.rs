@@ -89,11 +89,7 @@ impl fmt::Debug for SignedCommitment {
     }
 }
 
-fn commitment_message(
-    round: &[u8; 32],
-    dealer: &ParticipantKey,
-    commitment: &Commitment,
-) -> Vec<u8> {
+fn commitment_message(round: &[u8; 32], dealer: &ParticipantKey, commitment: &Commitment) -> Vec<u8> {
     let mut message = b"phala/threshold/commitment/v1".to_vec();
     (round, dealer, commitment).encode_to(&mut message);
     message
@@ -136,8 +132,7 @@ impl Dealing {
         share: Secret<32>,
     ) -> Self {
         let dealer = signer.key();
-        let message =
-            share_message(round, &dealer, &player, &commitment.commitment, share.expose());
+        let message = share_message(round, &dealer, &player, &commitment.commitment, share.expose());
         let share_signature = signer.sign(&message);
         Self { round: *round, dealer, player, commitment, share, share_signature }
     }

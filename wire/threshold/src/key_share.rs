@@ -28,6 +28,11 @@ const KEY_SHARE_BYTES: usize = 32 + 8 + 4 + 32;
 ///
 /// Drop it, and delete what was stored of it, as soon as the next round's is stored: that old key shares are gone everywhere is
 /// what makes refreshing worth anything.
+///
+/// ```compile_fail,E0277
+/// fn copies<T: Clone>() {}
+/// copies::<phala_threshold::KeyShare>();
+/// ```
 pub struct KeyShare {
     output: [u8; 32],
     round: u64,
@@ -116,10 +121,7 @@ impl PartialKey {
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         let (round, point) = bytes.split_first_chunk().ok_or(ParseError::Malformed)?;
         let point: &[u8; SIGNATURE_BYTES] = point.try_into().map_err(|_| ParseError::Malformed)?;
-        Ok(Self {
-            round: u64::from_le_bytes(*round),
-            point: Secret::generate(|out| *out = *point),
-        })
+        Ok(Self { round: u64::from_le_bytes(*round), point: Secret::generate(|out| *out = *point) })
     }
 }
 
@@ -131,10 +133,26 @@ impl fmt::Debug for PartialKey {
 
 /// This player's part of the key of `identity`: a BLS signature over it. Whether the asker may have it is the caller's to know.
 pub fn evaluate(share: &KeyShare, identity: &Identity) -> PartialKey {
-    let signature =
-        ops::sign_message::<MinSig>(&share.share.private, NAMESPACE, identity.as_bytes());
-    PartialKey {
-        round: share.round,
-        point: Secret::generate(|out| signature.write(&mut out.as_mut_slice())),
+    let signature = ops::sign_message::<MinSig>(&share.share.private, NAMESPACE, identity.as_bytes());
+    PartialKey { round: share.round, point: Secret::generate(|out| signature.write(&mut out.as_mut_slice())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commonware_cryptography::bls12381::primitives::group::Scalar;
+    use zeroize::ZeroizeOnDrop;
+
+    fn erased<T: ZeroizeOnDrop>() {}
+
+    #[test]
+    fn what_is_secret_is_erased_when_dropped() {
+        // A key share's number, in the box in which the library keeps it.
+        erased::<commonware_cryptography::Secret<Scalar>>();
+        erased::<Scalar>();
+        assert!(core::mem::needs_drop::<Private>());
+        // A partial key's point and a dealing's share; encodings on their way to be sealed.
+        erased::<Secret<SIGNATURE_BYTES>>();
+        erased::<Zeroizing<Vec<u8>>>();
     }
 }

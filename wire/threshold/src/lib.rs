@@ -58,7 +58,7 @@ mod round;
 
 pub use combine::{BadPartial, CombineError, Combined, PartialFault, combine, verify_partial};
 pub use complaint::{Complaint, ComplaintError, Evidence, Fault, FaultKind};
-pub use dealer::{AckError, Dealer, DealError};
+pub use dealer::{AckError, DealError, Dealer};
 pub use dealing::{Ack, Commitment, Dealing, POINT_BYTES, SignedCommitment};
 pub use identity::{IDENTITY_BYTES_MAX, Identity, IdentityTooLong, KeyIdentity};
 pub use key_share::{KeyShare, PARTIAL_KEY_BYTES, PartialKey, evaluate};

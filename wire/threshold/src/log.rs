@@ -36,8 +36,7 @@ impl DealerLog {
     /// Reads what [`DealerLog::bytes_to_seal`] wrote. Nothing is verified yet: [`DealerLog::check`] does.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         check_length(bytes, LOG_BYTES_MAX)?;
-        let library: LibSignedLog =
-            backend::decode(bytes, &PARTICIPANTS).ok_or(ParseError::Malformed)?;
+        let library: LibSignedLog = backend::decode(bytes, &PARTICIPANTS).ok_or(ParseError::Malformed)?;
         // One log, one encoding: its hash names it.
         let mut again = Zeroizing::new(Vec::with_capacity(bytes.len()));
         library.write(&mut *again);
@@ -50,9 +49,7 @@ impl DealerLog {
         let log: LibLog = backend::decode(log, &PARTICIPANTS).ok_or(ParseError::Malformed)?;
         let revealed = match log.summary() {
             DealerLogSummary::TooManyReveals => None,
-            DealerLogSummary::Ok { reveals, .. } => {
-                Some(reveals.iter().map(ParticipantKey::of_library).collect())
-            }
+            DealerLogSummary::Ok { reveals, .. } => Some(reveals.iter().map(ParticipantKey::of_library).collect()),
         };
         Ok(Self { bytes: again, dealer: ParticipantKey(*dealer), revealed, library })
     }
@@ -166,8 +163,7 @@ pub(crate) fn list_hash(logs: &[DealerLog]) -> [u8; 32] {
 
 fn conclude(round: &Round, logs: &[DealerLog]) -> Result<LibOutput, LogsError> {
     let collected = collect(round, logs)?;
-    feldman_desmedt::observe::<_, _, Faults>(&mut challenges(round, logs), collected, &Sequential)
-        .map_err(logs_error)
+    feldman_desmedt::observe::<_, _, Faults>(&mut challenges(round, logs), collected, &Sequential).map_err(logs_error)
 }
 
 /// The library's form of `logs`, signatures verified.
@@ -178,8 +174,7 @@ pub(crate) fn collect(round: &Round, logs: &[DealerLog]) -> Result<Logs, LogsErr
         if round.dealers.binary_search(&dealer).is_err() {
             return Err(LogsError::NotADealer(dealer));
         }
-        let (key, library) =
-            log.library.clone().check(&round.info).ok_or(LogsError::NotSigned(dealer))?;
+        let (key, library) = log.library.clone().check(&round.info).ok_or(LogsError::NotSigned(dealer))?;
         // The library would let the later one win, and which is later is up to who orders them.
         if collected.record(key, library) {
             return Err(LogsError::Twice(dealer));
@@ -201,9 +196,7 @@ pub(crate) fn logs_error(failure: Failure<backend::PublicKey>) -> LogsError {
     LogsError::TooFew {
         required: required as usize,
         found: found as usize,
-        faults: faults
-            .map(|(key, reason)| (ParticipantKey::of_library(key), log_fault(reason)))
-            .collect(),
+        faults: faults.map(|(key, reason)| (ParticipantKey::of_library(key), log_fault(reason))).collect(),
         missing: unavailable.iter().map(ParticipantKey::of_library).collect(),
     }
 }

@@ -121,9 +121,8 @@ impl Output {
         // Then one byte of mode and four of the number of players precede the polynomial.
         let points = threshold(round.players.len()) * POINT_BYTES;
         let commitment = Commitment::of_library_bytes(&encoded[37..38 + points]);
-        let keys = |set: &commonware_utils::ordered::Set<_>| {
-            set.iter().map(ParticipantKey::of_library).collect::<Vec<_>>()
-        };
+        let keys =
+            |set: &commonware_utils::ordered::Set<_>| set.iter().map(ParticipantKey::of_library).collect::<Vec<_>>();
         let head = Head {
             network: round.network,
             round: round.number,

@@ -1,8 +1,7 @@
 //! The player's part of a round.
 
 use crate::{
-    Ack, Complaint, DealerLog, Dealing, Evidence, KeyShare, LogsError, Output, ParticipantKey, Round,
-    Signer,
+    Ack, Complaint, DealerLog, Dealing, Evidence, KeyShare, LogsError, Output, ParticipantKey, Round, Signer,
     backend::{self, Faults, MinSig, PARTICIPANTS, PrivateKey},
     dealing::{SignedCommitment, share_message},
     log,
@@ -94,9 +93,7 @@ impl Player {
     ) -> Result<Self, ResumeError> {
         let mut player = Self::new(round, signer).ok_or(ResumeError::NotAPlayer)?;
         for dealing in dealings {
-            player
-                .receive(dealing)
-                .map_err(|_| ResumeError::StoredDealing(dealing.dealer))?;
+            player.receive(dealing).map_err(|_| ResumeError::StoredDealing(dealing.dealer))?;
         }
         for log in logs {
             log::collect(round, core::slice::from_ref(log)).map_err(|_| ResumeError::OtherLog)?;
@@ -124,19 +121,17 @@ impl Player {
             return Err(DealingError::OtherPlayer);
         }
         let commitment = &dealing.commitment.commitment;
-        let message =
-            share_message(round, &dealer, &self.key, commitment, dealing.share.expose());
-        if !dealing.commitment.verify(round, &dealer)
-            || !verify_ed25519(&dealer.0, &message, &dealing.share_signature)
+        let message = share_message(round, &dealer, &self.key, commitment, dealing.share.expose());
+        if !dealing.commitment.verify(round, &dealer) || !verify_ed25519(&dealer.0, &message, &dealing.share_signature)
         {
             return Err(DealingError::NotSigned);
         }
         if let Some(accepted) = self.accepted.get(&dealer) {
             if accepted.commitment.commitment != *commitment {
-                return Err(self.complain(dealer, Evidence::Contradiction {
-                    first: accepted.commitment.clone(),
-                    second: dealing.commitment.clone(),
-                }));
+                return Err(self.complain(
+                    dealer,
+                    Evidence::Contradiction { first: accepted.commitment.clone(), second: dealing.commitment.clone() },
+                ));
             }
             if accepted.share == dealing.share {
                 return Ok(accepted.ack);
@@ -144,9 +139,7 @@ impl Player {
             // Two shares of one commitment: the first was right, so this one is not.
             return Err(self.complain(dealer, wrong_share(dealing)));
         }
-        let Some(public) = commitment
-            .to_library_bytes()
-            .and_then(|bytes| backend::decode(&bytes, &PARTICIPANTS))
+        let Some(public) = commitment.to_library_bytes().and_then(|bytes| backend::decode(&bytes, &PARTICIPANTS))
         else {
             return Err(self.complain(dealer, wrong_commitment(dealing)));
         };
@@ -171,11 +164,7 @@ impl Player {
         let mut signature = [0; 64];
         ack.write(&mut signature.as_mut_slice());
         let ack = Ack(signature);
-        let accepted = Accepted {
-            commitment: dealing.commitment.clone(),
-            share: dealing.share.duplicate(),
-            ack,
-        };
+        let accepted = Accepted { commitment: dealing.commitment.clone(), share: dealing.share.duplicate(), ack };
         self.accepted.insert(dealer, accepted);
         Ok(ack)
     }
@@ -194,13 +183,9 @@ impl Player {
     pub fn finish(self, logs: &[DealerLog]) -> Result<(Output, KeyShare), FinishError> {
         let collected = log::collect(&self.round, logs)?;
         let mut challenges = log::challenges(&self.round, logs);
-        let (output, share) = self
-            .library
-            .finalize::<Faults>(&mut challenges, collected, &Sequential)
-            .map_err(|error| match error {
-                feldman_desmedt::FinalizeError::Failure(failure) => {
-                    FinishError::Logs(log::logs_error(failure))
-                }
+        let (output, share) =
+            self.library.finalize::<Faults>(&mut challenges, collected, &Sequential).map_err(|error| match error {
+                feldman_desmedt::FinalizeError::Failure(failure) => FinishError::Logs(log::logs_error(failure)),
                 feldman_desmedt::FinalizeError::Error(_) => FinishError::DealingMissing,
             })?;
         let output = Output::of_library(&self.round, log::list_hash(logs), output);

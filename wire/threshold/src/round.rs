@@ -109,10 +109,7 @@ impl RoundTerms {
                 return Err(TermsError::OtherNetwork);
             }
             if self.number <= previous.round() {
-                return Err(TermsError::NumberReused {
-                    number: self.number,
-                    previous: previous.round(),
-                });
+                return Err(TermsError::NumberReused { number: self.number, previous: previous.round() });
             }
             if let Some(dealer) = dealers.iter().find(|key| previous.position(key).is_none()) {
                 return Err(TermsError::DealerWithoutShare(*dealer));
@@ -212,9 +209,7 @@ fn participants(
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(TermsError::Duplicate(pair[0]));
     }
-    let library = sorted
-        .iter()
-        .map(|key| key.to_library().ok_or(TermsError::NotAKey(*key)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let library =
+        sorted.iter().map(|key| key.to_library().ok_or(TermsError::NotAKey(*key))).collect::<Result<Vec<_>, _>>()?;
     Ok((sorted, Set::from_iter_dedup(library)))
 }

@@ -24,9 +24,7 @@ fn receive(terms: &RoundTerms, dealings: &[&Dealing]) -> Result<Ack, DealingErro
 
 /// The proven fault of machine 1; the proof survives being sent.
 fn fault(terms: &RoundTerms, dealings: &[&Dealing]) -> FaultKind {
-    let Err(DealingError::Cheating(complaint)) = receive(terms, dealings) else {
-        panic!("accepted")
-    };
+    let Err(DealingError::Cheating(complaint)) = receive(terms, dealings) else { panic!("accepted") };
     let complaint = Complaint::parse(&complaint.encode()).unwrap();
     let fault = complaint.verify(&terms.check().unwrap()).unwrap();
     assert_eq!(fault.dealer, key(1));
@@ -79,9 +77,7 @@ fn a_contradiction_is_proven_without_showing_a_share() {
     // Two seeds in one round, as after a crash without the stored seed, or a number used twice.
     let (one, other) = (deal(1), deal(2));
     assert_eq!(fault(&terms, &[&one, &other]), FaultKind::Contradiction);
-    let Err(DealingError::Cheating(complaint)) = receive(&terms, &[&one, &other]) else {
-        panic!("accepted")
-    };
+    let Err(DealingError::Cheating(complaint)) = receive(&terms, &[&one, &other]) else { panic!("accepted") };
     let bytes = complaint.encode();
     for dealing in [&one, &other] {
         let share = take_apart(dealing).share;
@@ -102,7 +98,10 @@ fn a_wrong_commitment_is_proven() {
     assert_eq!(fault(&terms, &[&sign_anything(1, &parts)]), FaultKind::CommitmentMalformed);
     let mut infinity = [0; 96];
     infinity[0] = 0xc0;
-    for point in [[0xff; 96], [0; 96], infinity] {
+    // With x = 0 a point is outside the group, if there is one.
+    let mut outside = [0; 96];
+    outside[0] = 0x80;
+    for point in [[0xff; 96], [0; 96], infinity, outside] {
         parts.points = honest(&terms, None).points;
         parts.points[2] = point;
         assert_eq!(fault(&terms, &[&sign_anything(1, &parts)]), FaultKind::CommitmentMalformed);
@@ -115,51 +114,33 @@ fn an_attempt_to_change_the_master_key_is_proven() {
     let next = epoch.next(1..=4, 1..=4);
     assert!(receive(&next, &[&sign_anything(1, &honest(&next, epoch.shares.get(&key(1))))]).is_ok());
     // A fresh polynomial, consistent in itself, in the place of the old key share's.
-    let parts = Parts {
-        round: next.check().unwrap().hash(),
-        ..honest(&generation(5, 1..=4), None)
-    };
+    let parts = Parts { round: next.check().unwrap().hash(), ..honest(&generation(5, 1..=4), None) };
     assert_eq!(fault(&next, &[&sign_anything(1, &parts)]), FaultKind::OtherKeyShare);
 }
 
 #[test]
 fn nothing_is_proven_against_an_honest_dealer() {
     let epoch = generate(4);
-    for (terms, share) in
-        [(generation(3, 1..=4), None), (epoch.next(1..=4, 1..=4), epoch.shares.get(&key(1)))]
-    {
+    for (terms, share) in [(generation(3, 1..=4), None), (epoch.next(1..=4, 1..=4), epoch.shares.get(&key(1)))] {
         let round = terms.check().unwrap();
         let (_, dealings) = Dealer::start(&round, &signer(1), &dealing_seed(1), share).unwrap();
         for (player, dealing) in &dealings {
             let parts = take_apart(dealing);
             let bytes = dealing.bytes_to_seal();
             let commitment_at = 96..96 + parts.points.encode().len() + 64;
-            let commitment: SignedCommitment =
-                codec::Decode::decode(&mut &bytes[commitment_at]).unwrap();
+            let commitment: SignedCommitment = codec::Decode::decode(&mut &bytes[commitment_at]).unwrap();
             let signature = *bytes.last_chunk::<64>().unwrap();
-            let accuse = |evidence| {
-                Complaint { round: round.hash(), dealer: key(1), evidence }.verify(&round)
-            };
-            let share = |share, player| Evidence::Share {
-                player,
-                commitment: commitment.commitment.clone(),
-                share,
-                signature,
-            };
+            let accuse = |evidence| Complaint { round: round.hash(), dealer: key(1), evidence }.verify(&round);
+            let share =
+                |share, player| Evidence::Share { player, commitment: commitment.commitment.clone(), share, signature };
             let mut altered = parts.share;
             altered[5] ^= 1;
-            assert_eq!(
-                accuse(Evidence::Commitment(commitment.clone())),
-                Err(ComplaintError::Unfounded)
-            );
+            assert_eq!(accuse(Evidence::Commitment(commitment.clone())), Err(ComplaintError::Unfounded));
             assert_eq!(accuse(share(parts.share, *player)), Err(ComplaintError::Unfounded));
             assert_eq!(accuse(share(altered, *player)), Err(ComplaintError::NotSigned));
             assert_eq!(accuse(share(parts.share, key(9))), Err(ComplaintError::NotSigned));
             assert_eq!(
-                accuse(Evidence::Contradiction {
-                    first: commitment.clone(),
-                    second: commitment.clone()
-                }),
+                accuse(Evidence::Contradiction { first: commitment.clone(), second: commitment.clone() }),
                 Err(ComplaintError::Unfounded)
             );
         }
@@ -174,12 +155,8 @@ fn a_share_for_nobody_proves_nothing() {
     assert_eq!(receive(&terms, &[&dealing]), Err(DealingError::OtherPlayer));
     let bytes = dealing.bytes_to_seal();
     let commitment: Commitment = codec::Decode::decode(&mut &bytes[96..]).unwrap();
-    let evidence = Evidence::Share {
-        player: key(9),
-        commitment,
-        share: parts.share,
-        signature: *bytes.last_chunk().unwrap(),
-    };
+    let evidence =
+        Evidence::Share { player: key(9), commitment, share: parts.share, signature: *bytes.last_chunk().unwrap() };
     let complaint = Complaint { round: parts.round, dealer: key(1), evidence };
     assert_eq!(complaint.verify(&terms.check().unwrap()), Err(ComplaintError::NotAPlayer));
 }
@@ -203,12 +180,10 @@ fn a_dealing_that_is_not_the_dealers_is_refused_without_blame() {
 fn a_player_whom_a_dealer_cheated_still_gets_its_key_share() {
     let terms = generation(1, 1..=4);
     let round = terms.check().unwrap();
-    let mut players: BTreeMap<_, _> =
-        (1..=4).map(|m| (key(m), Player::new(&round, &signer(m)).unwrap())).collect();
+    let mut players: BTreeMap<_, _> = (1..=4).map(|m| (key(m), Player::new(&round, &signer(m)).unwrap())).collect();
     let mut logs = Vec::new();
     for machine in 1..=4 {
-        let (mut dealer, dealings) =
-            Dealer::start(&round, &signer(machine), &dealing_seed(machine), None).unwrap();
+        let (mut dealer, dealings) = Dealer::start(&round, &signer(machine), &dealing_seed(machine), None).unwrap();
         for (player, dealing) in dealings {
             if (machine, player) == (1, key(2)) {
                 let mut parts = take_apart(&dealing);

@@ -7,13 +7,10 @@ use std::collections::BTreeMap;
 #[test]
 fn a_dealer_that_replays_sends_the_same_bytes() {
     let epoch = generate(4);
-    for (terms, share) in
-        [(generation(2, 1..=4), None), (epoch.next(1..=4, 1..=5), Some(&epoch.shares[&key(1)]))]
-    {
+    for (terms, share) in [(generation(2, 1..=4), None), (epoch.next(1..=4, 1..=5), Some(&epoch.shares[&key(1)]))] {
         let round = terms.check().unwrap();
         let deal = || {
-            let (dealer, dealings) =
-                Dealer::start(&round, &signer(1), &dealing_seed(1), share).unwrap();
+            let (dealer, dealings) = Dealer::start(&round, &signer(1), &dealing_seed(1), share).unwrap();
             let bytes: Vec<_> = dealings.iter().map(|(_, d)| d.bytes_to_seal().to_vec()).collect();
             (bytes, dealer.finish().hash())
         };
@@ -26,12 +23,10 @@ fn a_player_resumes_from_its_stored_dealings_with_the_same_acknowledgements() {
     let round = generation(1, 1..=4).check().unwrap();
     let mut stored = Vec::new();
     let mut logs = Vec::new();
-    let mut players: BTreeMap<_, _> =
-        (1..=4).map(|m| (key(m), Player::new(&round, &signer(m)).unwrap())).collect();
+    let mut players: BTreeMap<_, _> = (1..=4).map(|m| (key(m), Player::new(&round, &signer(m)).unwrap())).collect();
     let mut acks = Vec::new();
     for machine in 1..=4 {
-        let (mut dealer, dealings) =
-            Dealer::start(&round, &signer(machine), &dealing_seed(machine), None).unwrap();
+        let (mut dealer, dealings) = Dealer::start(&round, &signer(machine), &dealing_seed(machine), None).unwrap();
         for (player, dealing) in dealings {
             let ack = players.get_mut(&player).unwrap().receive(&dealing).unwrap();
             dealer.acknowledge(&player, &ack).unwrap();
@@ -70,8 +65,7 @@ fn a_player_resumes_from_its_stored_dealings_with_the_same_acknowledgements() {
 #[test]
 fn a_dealing_that_comes_twice_is_acknowledged_twice_in_the_same_way() {
     let round = generation(1, 1..=4).check().unwrap();
-    let (mut dealer, dealings) =
-        Dealer::start(&round, &signer(1), &dealing_seed(1), None).unwrap();
+    let (mut dealer, dealings) = Dealer::start(&round, &signer(1), &dealing_seed(1), None).unwrap();
     let mut player = Player::new(&round, &signer(2)).unwrap();
     let dealing = &dealings.iter().find(|(player, _)| *player == key(2)).unwrap().1;
     let ack = player.receive(dealing).unwrap();

@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// One epoch with a revealed share, shared by the tests that only read.
-static EPOCH: LazyLock<Epoch> =
-    LazyLock::new(|| play_without(&generation(1, 1..=4), &BTreeMap::new(), &[key(4)]));
+static EPOCH: LazyLock<Epoch> = LazyLock::new(|| play_without(&generation(1, 1..=4), &BTreeMap::new(), &[key(4)]));
 
 fn dealing() -> Dealing {
     let round = generation(1, 1..=4).check().unwrap();
@@ -89,14 +88,12 @@ fn what_is_written_is_read_again() {
 fn the_largest_things_stay_within_their_limits() {
     let terms = generation(1, 1..=64);
     let round = terms.check().unwrap();
-    let (mut dealer, dealings) =
-        Dealer::start(&round, &signer(1), &dealing_seed(1), None).unwrap();
+    let (mut dealer, dealings) = Dealer::start(&round, &signer(1), &dealing_seed(1), None).unwrap();
     assert!(dealings.iter().all(|(_, d)| d.bytes_to_seal().len() <= DEALING_BYTES_MAX));
     let bytes = dealings[0].1.bytes_to_seal();
     assert!(Dealing::parse(&bytes).is_ok());
     let commitment: SignedCommitment = Decode::decode(&mut &bytes[96..]).unwrap();
-    let evidence =
-        Evidence::Contradiction { first: commitment.clone(), second: commitment };
+    let evidence = Evidence::Contradiction { first: commitment.clone(), second: commitment };
     let complaint = Complaint { round: round.hash(), dealer: key(1), evidence };
     assert!(Complaint::parse(&complaint.encode()).is_ok());
     for (player, dealing) in dealings {

@@ -24,10 +24,7 @@ fn one_player_less_than_the_threshold_gives_nothing() {
     let epoch = generate(4);
     for count in 0..3 {
         let error = combine(&epoch.output, &identity(), &epoch.partials(&identity(), count));
-        assert_eq!(
-            error.unwrap_err(),
-            CombineError::TooFew { required: 3, good: count, bad: vec![] }
-        );
+        assert_eq!(error.unwrap_err(), CombineError::TooFew { required: 3, good: count, bad: vec![] });
     }
     // One player's partial key several times is still one.
     let mut partials = epoch.partials(&identity(), 2);
@@ -47,15 +44,14 @@ fn key_shares_of_two_epochs_together_give_nothing() {
     let fresh = second.partials(&identity(), 4);
     let stale: Vec<_> = partials[2..].iter().map(|(sender, _)| *sender).collect();
     partials.splice(..2, fresh.into_iter().take(2));
-    let named = |output: &Output, partials: &[(ParticipantKey, PartialKey)]| {
-        match combine(output, &identity(), partials).unwrap_err() {
+    let named =
+        |output: &Output, partials: &[(ParticipantKey, PartialKey)]| match combine(output, &identity(), partials)
+            .unwrap_err()
+        {
             CombineError::TooFew { good: 2, bad, .. } => bad,
             other => panic!("{other}"),
-        }
-    };
-    let bad = |fault| {
-        stale.iter().map(move |sender| BadPartial { sender: *sender, fault }).collect::<Vec<_>>()
-    };
+        };
+    let bad = |fault| stale.iter().map(move |sender| BadPartial { sender: *sender, fault }).collect::<Vec<_>>();
     assert_eq!(named(&second.output, &partials), bad(PartialFault::OtherRound));
     // Even if they lie about the round.
     for (_, partial) in &mut partials[2..] {
@@ -76,7 +72,12 @@ fn whoever_sends_a_bad_partial_key_is_named_and_harmless() {
     let mut infinity = not_a_point.clone();
     infinity[8..].fill(0);
     infinity[8] = 0xc0;
+    // (0, 2) is on the curve, but of order 3: outside the group in which signatures live.
+    let mut small_order = not_a_point.clone();
+    small_order[8..].fill(0);
+    small_order[8] = 0x80;
     for (bytes, fault) in [
+        (small_order, PartialFault::Malformed),
         (epoch.partials(&other, 1)[0].1.bytes_to_seal(), PartialFault::DoesNotVerify),
         (epoch.partials(&identity(), 2)[1].1.bytes_to_seal(), PartialFault::DoesNotVerify),
         (not_a_point, PartialFault::Malformed),
@@ -93,11 +94,7 @@ fn whoever_sends_a_bad_partial_key_is_named_and_harmless() {
         partials.pop();
         assert_eq!(
             combine(&epoch.output, &identity(), &partials).unwrap_err(),
-            CombineError::TooFew {
-                required: 3,
-                good: 2,
-                bad: vec![BadPartial { sender, fault }]
-            }
+            CombineError::TooFew { required: 3, good: 2, bad: vec![BadPartial { sender, fault }] }
         );
     }
 }
@@ -124,10 +121,7 @@ fn a_stranger_contributes_nothing() {
         CombineError::TooFew { required: 3, good: 2, bad }
     );
     let many: Vec<_> = (0..65).flat_map(|_| epoch.partials(&identity(), 1)).collect();
-    assert_eq!(
-        combine(&epoch.output, &identity(), &many).unwrap_err(),
-        CombineError::TooMany(65)
-    );
+    assert_eq!(combine(&epoch.output, &identity(), &many).unwrap_err(), CombineError::TooMany(65));
     assert!(matches!(
         combine(&epoch.output, &identity(), &many[..64]).unwrap_err(),
         CombineError::TooFew { good: 1, .. }
@@ -154,10 +148,7 @@ fn every_part_of_an_identity_changes_its_key() {
 #[test]
 fn an_identity_has_a_longest_length() {
     assert!(Identity::new(&[0; IDENTITY_BYTES_MAX]).is_ok());
-    assert_eq!(
-        Identity::new(&[0; IDENTITY_BYTES_MAX + 1]),
-        Err(IdentityTooLong(IDENTITY_BYTES_MAX + 1))
-    );
+    assert_eq!(Identity::new(&[0; IDENTITY_BYTES_MAX + 1]), Err(IdentityTooLong(IDENTITY_BYTES_MAX + 1)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use codec::Encode;
 use phala_crypto::{Secret, SigningKey};
 use phala_threshold::*;
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::LazyLock};
 
 pub const NETWORK: [u8; 32] = [0x6e; 32];
 
@@ -17,7 +17,9 @@ pub fn signer(machine: u8) -> Signer {
 }
 
 pub fn key(machine: u8) -> ParticipantKey {
-    signer(machine).key()
+    static KEYS: LazyLock<Vec<ParticipantKey>> =
+        LazyLock::new(|| (0..=65).map(|machine| signer(machine).key()).collect());
+    KEYS[machine as usize]
 }
 
 pub fn keys(machines: RangeInclusive<u8>) -> Vec<ParticipantKey> {
@@ -70,20 +72,14 @@ pub fn play(terms: &RoundTerms, shares: &BTreeMap<ParticipantKey, KeyShare>) -> 
 }
 
 /// A whole round in which the players `deaf` receive nothing and therefore acknowledge nothing.
-pub fn play_without(
-    terms: &RoundTerms,
-    shares: &BTreeMap<ParticipantKey, KeyShare>,
-    deaf: &[ParticipantKey],
-) -> Epoch {
+pub fn play_without(terms: &RoundTerms, shares: &BTreeMap<ParticipantKey, KeyShare>, deaf: &[ParticipantKey]) -> Epoch {
     let round = terms.check().unwrap();
-    let mut players: BTreeMap<_, _> = machines(round.players())
-        .map(|(key, machine)| (key, Player::new(&round, &signer(machine)).unwrap()))
-        .collect();
+    let mut players: BTreeMap<_, _> =
+        machines(round.players()).map(|(key, machine)| (key, Player::new(&round, &signer(machine)).unwrap())).collect();
     let mut logs = Vec::new();
     for (key, machine) in machines(round.dealers()) {
         let share = terms.previous.as_ref().and_then(|_| shares.get(&key));
-        let (mut dealer, dealings) =
-            Dealer::start(&round, &signer(machine), &dealing_seed(machine), share).unwrap();
+        let (mut dealer, dealings) = Dealer::start(&round, &signer(machine), &dealing_seed(machine), share).unwrap();
         for (player, dealing) in dealings {
             if deaf.contains(&player) {
                 continue;
@@ -159,15 +155,8 @@ pub fn sign_anything(machine: u8, parts: &Parts) -> Dealing {
     let hash: [u8; 32] = Sha256::digest(parts.points.encode()).into();
     let mut message = b"phala/threshold/share/v1".to_vec();
     (parts.round, key.public(), parts.player, hash, parts.share).encode_to(&mut message);
-    let bytes = (
-        parts.round,
-        key.public(),
-        parts.player,
-        &parts.points,
-        commitment_signature,
-        parts.share,
-        key.sign(&message),
-    )
-        .encode();
+    let bytes =
+        (parts.round, key.public(), parts.player, &parts.points, commitment_signature, parts.share, key.sign(&message))
+            .encode();
     Dealing::parse(&bytes).unwrap()
 }

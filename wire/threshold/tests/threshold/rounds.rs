@@ -62,11 +62,7 @@ fn one_seed_never_gives_two_rounds_the_same_polynomial() {
         take_apart(&dealings[0].1).points
     };
     let a = points(&generation(1, 1..=4));
-    for other in [
-        generation(2, 1..=4),
-        generation(1, 1..=5),
-        RoundTerms { network: [1; 32], ..generation(1, 1..=4) },
-    ] {
+    for other in [generation(2, 1..=4), generation(1, 1..=5), RoundTerms { network: [1; 32], ..generation(1, 1..=4) }] {
         assert!(points(&other).iter().all(|point| !a.contains(point)));
     }
 }
@@ -114,13 +110,7 @@ fn other_logs_or_another_order_of_them_show_in_the_outputs_hash() {
         let logs: Vec<_> = order.iter().map(|place| copy(&epoch.logs[*place])).collect();
         observe(&round, &logs).unwrap().hash()
     };
-    let hashes = [
-        hash(&[0, 1, 2, 3]),
-        hash(&[0, 1, 2]),
-        hash(&[0, 1, 3]),
-        hash(&[1, 0, 2, 3]),
-        hash(&[3, 2, 1, 0]),
-    ];
+    let hashes = [hash(&[0, 1, 2, 3]), hash(&[0, 1, 2]), hash(&[0, 1, 3]), hash(&[1, 0, 2, 3]), hash(&[3, 2, 1, 0])];
     assert_eq!(hashes[0], epoch.output.hash());
     assert_eq!(hashes[0], hash(&[0, 1, 2, 3]));
     for (place, one) in hashes.iter().enumerate() {
@@ -160,19 +150,10 @@ fn terms_that_cannot_be_played_are_refused() {
         change(&mut terms);
         terms.check().unwrap_err()
     };
-    assert_eq!(
-        refused(|terms| terms.players.clear()),
-        TermsError::TooFew { role: "players", count: 0 }
-    );
+    assert_eq!(refused(|terms| terms.players.clear()), TermsError::TooFew { role: "players", count: 0 });
     // A single dealer or player would know the whole master key.
-    assert_eq!(
-        refused(|terms| terms.dealers.truncate(1)),
-        TermsError::TooFew { role: "dealers", count: 1 }
-    );
-    assert_eq!(
-        refused(|terms| terms.players.push(key(1))),
-        TermsError::Duplicate(key(1))
-    );
+    assert_eq!(refused(|terms| terms.dealers.truncate(1)), TermsError::TooFew { role: "dealers", count: 1 });
+    assert_eq!(refused(|terms| terms.players.push(key(1))), TermsError::Duplicate(key(1)));
     // About every second y has no x on the curve; the smallest such bytes are 2.
     let mut two = [0; 32];
     two[0] = 2;
@@ -181,15 +162,9 @@ fn terms_that_cannot_be_played_are_refused() {
     assert_eq!(terms.check().unwrap_err(), TermsError::NotAKey(ParticipantKey(two)));
     assert!(generation(1, 1..=64).check().is_ok());
     let crowd = generation(1, 1..=65);
-    assert_eq!(
-        crowd.check().unwrap_err(),
-        TermsError::TooMany { role: "dealers", count: 65 }
-    );
+    assert_eq!(crowd.check().unwrap_err(), TermsError::TooMany { role: "dealers", count: 65 });
     let terms = RoundTerms { dealers: keys(1..=4), ..crowd };
-    assert_eq!(
-        terms.check().unwrap_err(),
-        TermsError::TooMany { role: "players", count: 65 }
-    );
+    assert_eq!(terms.check().unwrap_err(), TermsError::TooMany { role: "players", count: 65 });
     let epoch = generate(4);
     let next = epoch.next(1..=4, 1..=4);
     let refused = |change: fn(&mut RoundTerms)| {
@@ -197,18 +172,12 @@ fn terms_that_cannot_be_played_are_refused() {
         change(&mut terms);
         terms.check().unwrap_err()
     };
-    assert_eq!(
-        refused(|terms| terms.dealers.push(key(5))),
-        TermsError::DealerWithoutShare(key(5))
-    );
+    assert_eq!(refused(|terms| terms.dealers.push(key(5))), TermsError::DealerWithoutShare(key(5)));
     assert_eq!(
         refused(|terms| terms.dealers.truncate(2)),
         TermsError::BelowPreviousThreshold { dealers: 2, required: 3 }
     );
-    assert_eq!(
-        refused(|terms| terms.number = 1),
-        TermsError::NumberReused { number: 1, previous: 1 }
-    );
+    assert_eq!(refused(|terms| terms.number = 1), TermsError::NumberReused { number: 1, previous: 1 });
     assert_eq!(refused(|terms| terms.network = [0; 32]), TermsError::OtherNetwork);
     assert!(next.check().is_ok());
 }
@@ -232,19 +201,10 @@ fn who_has_no_part_in_a_round_or_the_wrong_key_share_cannot_deal() {
     let next = epoch.next(1..=4, 1..=4);
     assert_eq!(start(&next, 5, None), DealError::NotADealer);
     assert_eq!(start(&next, 1, None), DealError::KeyShareMissing);
-    assert_eq!(
-        start(&next, 1, Some(&epoch.shares[&key(2)])),
-        DealError::KeyShareOfOtherOutput
-    );
+    assert_eq!(start(&next, 1, Some(&epoch.shares[&key(2)])), DealError::KeyShareOfOtherOutput);
     let refreshed = play(&next, &epoch.shares);
     // A stale key share would deal what looks like an attempt to change the master key.
-    assert_eq!(
-        start(&refreshed.next(1..=4, 1..=4), 1, Some(&epoch.shares[&key(1)])),
-        DealError::KeyShareOfOtherOutput
-    );
-    assert_eq!(
-        start(&generation(9, 1..=4), 1, Some(&epoch.shares[&key(1)])),
-        DealError::KeyShareUnexpected
-    );
+    assert_eq!(start(&refreshed.next(1..=4, 1..=4), 1, Some(&epoch.shares[&key(1)])), DealError::KeyShareOfOtherOutput);
+    assert_eq!(start(&generation(9, 1..=4), 1, Some(&epoch.shares[&key(1)])), DealError::KeyShareUnexpected);
     assert!(Player::new(&next.check().unwrap(), &signer(5)).is_none());
 }

@@ -38,6 +38,7 @@ enum Message {
 /// A machine: what it has in memory, and what it stored.
 struct Machine {
     dealer: Option<Dealer>,
+    dealings: Vec<(ParticipantKey, Dealing)>,
     player: Option<Player>,
     stored: BTreeMap<ParticipantKey, Vec<u8>>,
     acked: Vec<u8>,
@@ -61,9 +62,9 @@ impl Simulation<'_> {
         let stored = old.map(|machine| machine.stored).unwrap_or_default();
         let dealings: Vec<_> = stored.values().map(|b| Dealing::parse(b).unwrap()).collect();
         let player = Player::resume(&self.round, &signer(me), &dealings, &[]).unwrap();
-        let (dealer, _) = self.deal(me);
-        let machine =
-            Machine { dealer: Some(dealer), player: Some(player), stored, acked: vec![] };
+        let (dealer, dealings) = self.deal(me);
+        let (dealer, player) = (Some(dealer), Some(player));
+        let machine = Machine { dealer, dealings, player, stored, acked: vec![] };
         self.machines.insert(me, machine);
         self.send_dealings(me);
     }
@@ -77,15 +78,16 @@ impl Simulation<'_> {
 
     /// Sends, again, to those who have not acknowledged.
     fn send_dealings(&mut self, me: u8) {
-        for (player, dealing) in self.deal(me).1 {
-            let (_, to) = machines(&[player]).next().unwrap();
+        let machine = &self.machines[&me];
+        for (player, dealing) in &machine.dealings {
+            let (_, to) = machines(&[*player]).next().unwrap();
             let mut bytes = dealing.bytes_to_seal().to_vec();
             if (self.villain, me, to) == (Villain::Liar, 4, 1) {
-                let mut parts = take_apart(&dealing);
+                let mut parts = take_apart(dealing);
                 parts.share[31] ^= 1;
                 bytes = sign_anything(me, &parts).bytes_to_seal().to_vec();
             }
-            if !self.machines[&me].acked.contains(&to) {
+            if !machine.acked.contains(&to) {
                 self.messages.push(Message::Dealing { to, bytes });
             }
         }
@@ -104,12 +106,8 @@ impl Simulation<'_> {
                     bytes[at] ^= 1 << self.dice.roll(8);
                 }
                 2 => self.messages.push(match &message {
-                    Message::Dealing { to, bytes } => {
-                        Message::Dealing { to: *to, bytes: bytes.clone() }
-                    }
-                    Message::Ack { from, to, bytes } => {
-                        Message::Ack { from: *from, to: *to, bytes: bytes.clone() }
-                    }
+                    Message::Dealing { to, bytes } => Message::Dealing { to: *to, bytes: bytes.clone() },
+                    Message::Ack { from, to, bytes } => Message::Ack { from: *from, to: *to, bytes: bytes.clone() },
                 }),
                 3 if self.dice.roll(12) == 0 => {
                     let machines: Vec<u8> = self.machines.keys().copied().collect();
@@ -151,12 +149,7 @@ impl Simulation<'_> {
 }
 
 /// One round on the bad network. Checks what must hold whatever happens.
-fn run(
-    seed: u64,
-    villain: Villain,
-    terms: &RoundTerms,
-    shares: Option<&BTreeMap<ParticipantKey, KeyShare>>,
-) -> Epoch {
+fn run(seed: u64, villain: Villain, terms: &RoundTerms, shares: Option<&BTreeMap<ParticipantKey, KeyShare>>) -> Epoch {
     let round = terms.check().unwrap();
     let mut simulation = Simulation {
         dice: Dice(seed),
@@ -173,8 +166,10 @@ fn run(
     simulation.deliver();
     // Dealers ask again while somebody honest has not answered.
     for _ in 0..20 {
-        let waiting: Vec<u8> =
-            (1..=awake).filter(|me| simulation.machines[me].acked.len() < awake as usize).collect();
+        let waiting: Vec<u8> = (1..=awake).filter(|me| simulation.machines[me].acked.len() < awake as usize).collect();
+        if waiting.is_empty() {
+            break;
+        }
         waiting.iter().for_each(|me| simulation.send_dealings(*me));
         simulation.deliver();
     }
@@ -222,9 +217,4 @@ fn a_bad_network_costs_neither_safety_nor_progress_seeds_0_to_99() {
 #[test]
 fn a_bad_network_costs_neither_safety_nor_progress_seeds_100_to_199() {
     simulate(100..200);
-}
-
-#[test]
-fn a_bad_network_costs_neither_safety_nor_progress_seeds_200_to_239() {
-    simulate(200..240);
 }
