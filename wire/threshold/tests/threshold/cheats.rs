@@ -2,6 +2,11 @@
 
 use crate::network::*;
 use codec::Encode;
+use commonware_codec::DecodeExt;
+use commonware_cryptography::{
+    ed25519,
+    transcript::{Summary, Transcript, Version},
+};
 use phala_threshold::*;
 use std::collections::BTreeMap;
 
@@ -210,4 +215,128 @@ fn a_player_whom_a_dealer_cheated_still_gets_its_key_share() {
     assert!(outputs.iter().all(|output| *output == outputs[0]));
     // One dealer's revealed share is not enough to know the player's key share.
     assert!(outputs[0].revealed().is_empty());
+}
+
+/// A log as its bytes lie: who deals, what it commits to, and an answer (tag and acknowledgement or share) of each player.
+struct LogParts {
+    dealer: ParticipantKey,
+    points: Vec<[u8; 96]>,
+    players: Vec<ParticipantKey>,
+    answers: Vec<Vec<u8>>,
+}
+
+impl LogParts {
+    fn of(log: &DealerLog) -> Self {
+        let bytes = log.bytes_to_seal();
+        let mut rest = &bytes[32..];
+        let mut take = |count: usize| {
+            let (taken, others) = rest.split_at(count);
+            rest = others;
+            taken.to_vec()
+        };
+        let count = take(1)[0];
+        let points = (0..count).map(|_| take(96).try_into().unwrap()).collect();
+        assert_eq!(take(1), [0]);
+        let count = take(1)[0];
+        let players = (0..count).map(|_| ParticipantKey(take(32).try_into().unwrap())).collect();
+        assert_eq!(take(1), [count]);
+        let answers = (0..count)
+            .map(|_| {
+                let tag = take(1)[0];
+                [vec![tag], take(if tag == 0 { 64 } else { 32 })].concat()
+            })
+            .collect();
+        assert_eq!(rest.len(), 64);
+        Self { dealer: log.dealer(), points, players, answers }
+    }
+
+    /// Signs them as the dealer, with the library's transcript: a dealer can sign whatever it wants.
+    fn sign(&self, output: &Output) -> DealerLog {
+        let mut log = vec![self.points.len() as u8];
+        log.extend(self.points.concat());
+        log.extend([0, self.players.len() as u8]);
+        self.players.iter().for_each(|player| log.extend(player.0));
+        log.push(self.answers.len() as u8);
+        log.extend(self.answers.concat());
+        // The library's summary of the terms stands in the output.
+        let summary = Summary::decode(bytes_of(&output.encode()[104..136])).unwrap();
+        let mut transcript = Transcript::resume(summary, Version::V0).fork(b"log");
+        transcript.commit(log.as_slice());
+        let (_, machine) = machines(&[self.dealer]).next().unwrap();
+        let key = ed25519::PrivateKey::decode(bytes_of(seed(machine).expose())).unwrap();
+        let signature = transcript.sign(&key);
+        DealerLog::parse(&[&self.dealer.0[..], &log, &signature].concat()).unwrap()
+    }
+}
+
+fn bytes_of(bytes: &[u8]) -> commonware_codec::Copying<'_> {
+    commonware_codec::Copying(bytes)
+}
+
+#[test]
+fn a_lying_log_is_named_and_the_others_suffice() {
+    let terms = generation(1, 1..=4);
+    let honest = play(&terms, &BTreeMap::new());
+    let absent = play_without(&terms, &BTreeMap::new(), &[key(4)]);
+    let next = honest.next(1..=4, 1..=4);
+    let reshared = play(&next, &honest.shares);
+    let lie = |epoch: &Epoch, change: &dyn Fn(&mut LogParts)| {
+        let mut parts = LogParts::of(&epoch.logs[0]);
+        assert_eq!(parts.sign(&epoch.output).hash(), epoch.logs[0].hash());
+        change(&mut parts);
+        parts.sign(&epoch.output)
+    };
+    let reveal = |parts: &LogParts| parts.answers.iter().position(|answer| answer[0] == 1).unwrap();
+    let lies = [
+        (LogFault::InvalidAck, &terms, lie(&honest, &|log| log.answers.swap(0, 1))),
+        (
+            LogFault::InvalidReveal,
+            &terms,
+            lie(&absent, &|log| {
+                let at = reveal(log);
+                log.answers[at][32] ^= 1;
+            }),
+        ),
+        (LogFault::WrongDegree, &terms, lie(&honest, &|log| drop(log.points.pop()))),
+        (
+            LogFault::WrongPlayers,
+            &terms,
+            lie(&honest, &|log| {
+                log.players.pop();
+                log.answers.pop();
+            }),
+        ),
+        (
+            LogFault::TooManyReveals,
+            &terms,
+            lie(&honest, &|log| {
+                log.answers[0] = [[1; 1].as_slice(), &[1; 32]].concat();
+                log.answers[1] = log.answers[0].clone();
+            }),
+        ),
+        (
+            LogFault::OtherKeyShare,
+            &next,
+            lie(&reshared, &|log| {
+                log.points = LogParts::of(&honest.logs[0]).points;
+            }),
+        ),
+    ];
+    for (fault, terms, log) in lies {
+        let round = terms.check().unwrap();
+        let dealer = log.dealer();
+        let Err(LogsError::TooFew { found: 0, faults, .. }) = log.check(&round) else {
+            panic!("{fault:?} was not noticed")
+        };
+        assert_eq!(faults, [(dealer, fault)]);
+        // A player is not stopped by what a liar says it acknowledged.
+        let lies = [log];
+        assert!(Player::resume(&round, &signer(2), &[], &lies).is_ok());
+        let [log] = lies;
+        let epoch = if terms.previous.is_some() { &reshared } else { &honest };
+        let mut logs: Vec<_> = epoch.logs[1..].iter().map(copy).collect();
+        logs.push(log);
+        let output = observe(&round, &logs).unwrap();
+        assert!(!output.dealers().contains(&dealer) && output.dealers().len() == 3);
+    }
 }
