@@ -1,0 +1,9 @@
+//! The whole protocol, seen from outside: one binary, a file for each subject.
+
+mod cheats;
+mod crashes;
+mod encodings;
+mod keys;
+mod network;
+mod rounds;
+mod simulation;
