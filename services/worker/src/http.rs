@@ -12,7 +12,7 @@
 
 use crate::metrics::{Latency, render};
 use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{
@@ -26,6 +26,7 @@ use http_body_util::{BodyExt, BodyStream, Full, StreamBody, combinators::UnsyncB
 use hyper::body::Incoming;
 use phala_crypto::channel::{CHUNKED_REQUEST_TYPE, CHUNKED_RESPONSE_TYPE, REQUEST_TYPE, RESPONSE_TYPE};
 use phala_enclave_worker::{Problem, Worker, problem::PROBLEM_TYPE};
+use phala_host::server::{self, Answer};
 use phala_messages::{
     CodeHash, ProgramId, ProgramStatus,
     limits::{CODE_BYTES_MAX, HEAD_BYTES_MAX, QUERY_BODY_BYTES_MAX},
@@ -37,9 +38,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// What the worker answers with.
-pub type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// A sealed query, whole: body, head, and what sealing adds.
 const SEALED_QUERY_BYTES_MAX: u64 = QUERY_BODY_BYTES_MAX + HEAD_BYTES_MAX as u64 + 4_096;
@@ -118,14 +116,19 @@ fn parse_program(text: &str) -> Result<ProgramId, Problem> {
     text.parse().map_err(|_| Problem::Path("a program's id"))
 }
 
+impl server::Service for Service {
+    fn serve(&self, request: Request<Incoming>) -> BoxFuture<'_, Answer> {
+        Box::pin(self.respond(request))
+    }
+}
+
 impl Service {
     /// Serves `worker`.
     pub fn new(worker: Arc<Worker>) -> Self {
         Self { worker, latency: Latency::default(), uploads: tokio::sync::Semaphore::new(UPLOADS_MAX) }
     }
 
-    /// Answers one request.
-    pub async fn serve(&self, request: Request<Incoming>) -> Answer {
+    async fn respond(&self, request: Request<Incoming>) -> Answer {
         let mut answer = match self.route(request).await {
             Ok(answer) => answer,
             Err(problem) => refuse(&problem),

@@ -7,6 +7,13 @@ use phala_enclave_worker::{
     worker::{HEAD_AGE_MS_MAX, POLL_MS_DEFAULT},
 };
 use phala_engine::{Engine, EngineConfig};
+use phala_host::{
+    harden,
+    rpc::HttpRpc,
+    server,
+    system::{PlatformMachine, SystemClock, SystemEntropy},
+    vault::{FileVault, MemoryVault},
+};
 use phala_machine::registration::parse_endpoint;
 use phala_messages::GenesisHash;
 use phala_platform::{
@@ -15,21 +22,16 @@ use phala_platform::{
     tsm::{CONFIGFS_REPORTS, Tsm},
 };
 use phala_state::MemoryDisk;
-use phala_worker::{
-    disk::{FileVault, FjallDisk, MemoryVault},
-    harden,
-    http::Service,
-    outbound::HttpOutbound,
-    rpc::HttpRpc,
-    server,
-    system::{PlatformMachine, SystemClock, SystemEntropy},
-};
+use phala_worker::{disk::FjallDisk, http::Service, outbound::HttpOutbound};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
+
+/// Names the role to the TEE's sealing.
+const ROLE: &str = "phala-worker";
 
 /// Runs programs inside a TEE: encrypted state, encrypted queries, signed receipts.
 #[derive(Parser)]
@@ -178,7 +180,7 @@ fn ports(arguments: &Arguments, platform: Arc<dyn Platform>) -> anyhow::Result<P
     let outbound = Arc::new(HttpOutbound::new(arguments.allow_private_outbound)?);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     if arguments.ephemeral {
-        let machine = Arc::new(PlatformMachine::ephemeral(platform));
+        let machine = Arc::new(PlatformMachine::ephemeral(platform, ROLE));
         return Ok(Ports {
             clock,
             entropy,
@@ -192,6 +194,6 @@ fn ports(arguments: &Arguments, platform: Arc<dyn Platform>) -> anyhow::Result<P
     let vault = FileVault::open(&data.join("vault")).with_context(|| format!("cannot use {}", data.display()))?;
     let disk = FjallDisk::open(&data.join("state"))
         .with_context(|| format!("cannot open {}; hint: does another worker use the same --data?", data.display()))?;
-    let machine = Arc::new(PlatformMachine::new(platform));
+    let machine = Arc::new(PlatformMachine::new(platform, ROLE));
     Ok(Ports { clock, entropy, machine, disk: Arc::new(disk), vault: Arc::new(vault), outbound })
 }

@@ -30,7 +30,7 @@ pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, out: &mut [u8]) {
-        getrandom::fill(out).expect("a system without entropy runs no worker");
+        getrandom::fill(out).expect("a system without entropy keeps no secrets");
     }
 }
 
@@ -39,17 +39,19 @@ pub struct PlatformMachine {
     platform: Arc<dyn Platform>,
     /// Where the platform has no sealing key and nothing is to be kept: a key for this process only.
     ephemeral: Option<Secret<32>>,
+    /// Names the role, so that no two roles on one machine have the same sealing key.
+    role: &'static str,
 }
 
 impl PlatformMachine {
     /// A machine that keeps what it seals over restarts.
-    pub fn new(platform: Arc<dyn Platform>) -> Self {
-        Self { platform, ephemeral: None }
+    pub fn new(platform: Arc<dyn Platform>, role: &'static str) -> Self {
+        Self { platform, ephemeral: None, role }
     }
 
     /// A machine that forgets everything with the process.
-    pub fn ephemeral(platform: Arc<dyn Platform>) -> Self {
-        Self { platform, ephemeral: Some(Secret::generate(|out| SystemEntropy.fill(out))) }
+    pub fn ephemeral(platform: Arc<dyn Platform>, role: &'static str) -> Self {
+        Self { platform, ephemeral: Some(Secret::generate(|out| SystemEntropy.fill(out))), role }
     }
 }
 
@@ -71,7 +73,7 @@ impl Machine for PlatformMachine {
     fn sealing_key(&self) -> Result<Secret<32>, MachineError> {
         match &self.ephemeral {
             Some(key) => Ok(key.duplicate()),
-            None => self.platform.sealing_key("phala-worker").map_err(error),
+            None => self.platform.sealing_key(self.role).map_err(error),
         }
     }
 

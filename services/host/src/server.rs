@@ -1,6 +1,10 @@
 //! Sockets: accepting connections, and ending them gracefully.
 
-use crate::http::Service;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -13,11 +17,20 @@ use tokio::{net::TcpListener, sync::Semaphore};
 const CONNECTIONS_MAX: usize = 8_192;
 /// How long a request's head may take; also how long a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long requests under way may take once the worker stops.
+/// How long requests under way may take once the process stops.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What a service answers with.
+pub type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
+
+/// Whoever answers requests.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one.
+    fn serve(&self, request: Request<Incoming>) -> BoxFuture<'_, Answer>;
+}
+
 /// Serves until `stop` resolves, then lets requests under way finish.
-pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, service: Arc<impl Service>, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
