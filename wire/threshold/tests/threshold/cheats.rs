@@ -297,7 +297,7 @@ fn a_lying_log_is_named_and_the_others_suffice() {
                 log.answers[at][32] ^= 1;
             }),
         ),
-        (LogFault::WrongDegree, &terms, lie(&honest, &|log| drop(log.points.pop()))),
+        (LogFault::WrongDegree, &terms, lie(&honest, &|log| log.points.truncate(2))),
         (
             LogFault::WrongPlayers,
             &terms,
