@@ -29,6 +29,8 @@ pub fn build() -> anyhow::Result<Component> {
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_TARGET_DIR")
+        // As `phala build` does.
+        .env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", "-C target-feature=+simd128")
         .status()
         .context("cargo does not start")?;
     if !status.success() {
