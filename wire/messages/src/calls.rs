@@ -13,7 +13,7 @@ use crate::{
     command::SealedCommand,
     ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ProgramId, WorkerId},
     program::{Manifest, Name, SignedReady},
-    registration::Submission,
+    registration::{Role, Submission},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use codec::{Compact, Encode};
@@ -103,12 +103,16 @@ pub enum Registry {
     /// Root lists a measurement.
     #[codec(index = 2)]
     AllowMeasurement {
+        /// Of which role's code.
+        role: Role,
         /// Which.
         measurement: Hash,
     },
     /// Root unlists a measurement.
     #[codec(index = 3)]
     DisallowMeasurement {
+        /// Of which role's code.
+        role: Role,
         /// Which.
         measurement: Hash,
     },

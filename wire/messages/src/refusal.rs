@@ -75,8 +75,8 @@ refusals! {
     IdentitySignature = 132, "the registration is not signed by the worker's identity";
     /// The quote was taken over something else.
     ReportData = 133, "the quote was not taken over this registration, block and network";
-    /// The code that the machine runs is not on the list.
-    Measurement = 134, "the measurement is not on the network's list of allowed ones";
+    /// The code that the machine runs is not on its role's list.
+    Measurement = 134, "the measurement is not on the network's list of allowed ones for its role";
     /// A simulated TEE on a network that wants real ones.
     DevelopmentRoot = 135, "the evidence comes from a simulated TEE, which this network refuses";
     /// A certificate is called Intel's and is not.
@@ -93,6 +93,9 @@ refusals! {
     CollateralNotNewer = 141, "the chain has this piece of collateral or a newer one";
     /// The chain keeps a bounded number of pieces.
     CollateralFull = 142, "the chain already holds as many pieces of collateral as it may";
+
+    /// A machine keeps its role for as long as its record stands.
+    RoleChanged = 143, "the machine is registered in another role: use another identity";
 
     /// No such program, or it was removed.
     ProgramUnknown = 160, "no such program";
