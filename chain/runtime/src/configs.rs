@@ -8,7 +8,7 @@ use frame_support::{
 };
 use frame_system::{EnsureRoot, limits};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
-use phala_messages::{InstanceKey, WorkerId};
+use phala_messages::{InstanceKey, ProgramId, Role, WorkerId};
 use sp_runtime::{
     FixedPointNumber, Perquintill,
     traits::{Bounded, ConvertInto, One, OpaqueKeys},
@@ -170,20 +170,21 @@ impl pallet_registry::BenchmarkHelper for BenchmarkTime {
     }
 }
 
-/// Programs ask the registry about workers.
+/// Programs and custody ask the registry about machines, and custody asks programs. To programs, a gatekeeper is no
+/// worker.
 pub struct Registered;
 
 impl pallet_programs::Workers for Registered {
     fn admits(worker: &WorkerId, instance: &InstanceKey) -> bool {
-        Registry::is_admitted(worker, instance)
+        Registry::is_admitted(worker, instance, Role::Worker)
     }
 
     fn instance(worker: &WorkerId) -> Option<InstanceKey> {
-        pallet_registry::Workers::<Runtime>::get(worker).map(|record| record.registration.instance)
+        Registry::registered(worker, Role::Worker).map(|record| record.registration.instance)
     }
 
     fn exists(worker: &WorkerId) -> bool {
-        pallet_registry::Workers::<Runtime>::contains_key(worker)
+        Registry::registered(worker, Role::Worker).is_some()
     }
 
     #[cfg(feature = "runtime-benchmarks")]
@@ -203,4 +204,64 @@ impl pallet_programs::Config for Runtime {
     type CommandDepositBase = ConstU128<COMMAND_DEPOSIT>;
     type CommandDepositPerByte = ConstU128<COMMAND_DEPOSIT_PER_BYTE>;
     type WeightInfo = pallet_programs::weights::SubstrateWeight<Runtime>;
+}
+
+/// The instance of a machine that is admitted in this role now.
+fn admitted(id: &WorkerId, role: Role) -> Option<InstanceKey> {
+    let instance = Registry::registered(id, role)?.registration.instance;
+    Registry::is_admitted(id, &instance, role).then_some(instance)
+}
+
+impl pallet_custody::Machines for Registered {
+    fn gatekeeper(id: &WorkerId) -> Option<InstanceKey> {
+        admitted(id, Role::Gatekeeper)
+    }
+
+    fn worker(id: &WorkerId) -> Option<InstanceKey> {
+        admitted(id, Role::Worker)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey) {
+        pallet_registry::benchmarking::admit::<Runtime>(id, instance);
+    }
+}
+
+impl pallet_custody::Programs for Registered {
+    fn serves(worker: &WorkerId, program: &ProgramId) -> bool {
+        let cluster = pallet_programs::Programs::<Runtime>::get(program).map(|record| record.cluster);
+        cluster.is_some() && cluster == pallet_programs::Assignments::<Runtime>::get(worker)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn assign_for_benchmark(_worker: &WorkerId, _program: &ProgramId) {}
+}
+
+/// Custody asks the session about validators.
+pub struct Elected;
+
+impl pallet_custody::Validators<AccountId> for Elected {
+    fn is_validator(account: &AccountId) -> bool {
+        let validators = pallet_session::Validators::<Runtime>::get();
+        // A development network with one validator has one operator, and is to have gatekeepers all the same.
+        let stands_alone = cfg!(not(feature = "production")) && validators.len() == 1;
+        stands_alone || validators.contains(account)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn elect_for_benchmark(account: &AccountId) {
+        pallet_session::Validators::<Runtime>::mutate(|validators| validators.push(account.clone()));
+    }
+}
+
+impl pallet_custody::Config for Runtime {
+    type Machines = Registered;
+    type Validators = Elected;
+    type Programs = Registered;
+    // Complaints are recorded with their evidence; nobody is slashed yet.
+    type ComplaintJudge = ();
+    type Currency = Balances;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type WeightInfo = pallet_custody::weights::SubstrateWeight<Runtime>;
 }

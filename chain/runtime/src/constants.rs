@@ -44,5 +44,8 @@ pub const COMMAND_DEPOSIT: Balance = PHA / 100;
 /// The same, for each of its bytes: a command of 256 KiB holds 0.27 PHA.
 pub const COMMAND_DEPOSIT_PER_BYTE: Balance = PHA / 1_000_000;
 
+/// Held from a validator for its gatekeeper.
+pub const GATEKEEPER_BOND: Balance = 1_000 * PHA;
+
 /// SS58 prefix of addresses: Phala's.
 pub const SS58_PREFIX: u8 = 30;

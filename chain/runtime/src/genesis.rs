@@ -9,11 +9,15 @@
 //! `dev` and `local` trust the development root of simulated TEEs and have sudo (Alice); they exist in the
 //! default build only. `production` trusts Intel's root and exists in the `production` build only. No preset
 //! lists measurements: whoever makes a chain specification lists those of the worker it built
-//! (`registry.measurements`).
+//! (`registry.measurements`: pairs of role and measurement). `custody.parameters` of `dev` are fast, those of the others are
+//! [`CUSTODY`] but for the number of gatekeepers.
 
 use crate::{AccountId, constants::*, opaque::SessionKeys};
 use alloc::{vec, vec::Vec};
+use phala_messages::custody::Parameters;
+#[cfg(not(feature = "production"))]
 use phala_units::PHA;
+use phala_units::Planck;
 use serde_json::{Value, json};
 use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
 use sp_genesis_builder::PresetId;
@@ -21,6 +25,20 @@ use sp_genesis_builder::PresetId;
 /// How slots are given to validators.
 pub const EPOCH_CONFIGURATION: BabeEpochConfiguration =
     BabeEpochConfiguration { c: PRIMARY_PROBABILITY, allowed_slots: AllowedSlots::PrimaryAndSecondaryPlainSlots };
+
+/// The times and amounts of custody: gatekeepers refresh their key shares every hour, and a bond is released a week after
+/// its gatekeeper left.
+pub const CUSTODY: Parameters = Parameters {
+    members: 7,
+    members_min: 4,
+    bond: Planck(GATEKEEPER_BOND),
+    refresh_blocks: HOURS,
+    dealing_blocks: MINUTES,
+    confirming_blocks: MINUTES,
+    reporting_blocks: MINUTES,
+    retry_blocks: 5,
+    release_blocks: 7 * 24 * HOURS,
+};
 
 #[cfg(not(feature = "production"))]
 mod development {
@@ -31,7 +49,23 @@ mod development {
     /// What each development account starts with.
     const ENDOWMENT: u128 = 1_000_000 * PHA;
 
-    pub fn preset(validators: &[(Sr25519Keyring, Ed25519Keyring)]) -> Value {
+    /// Small and fast, so that a refresh can be watched: four gatekeepers make a key, two can keep it, a phase ends within
+    /// half a minute, and key shares are refreshed every minute.
+    const CUSTODY_DEV: Parameters = Parameters {
+        members: 4,
+        members_min: 2,
+        refresh_blocks: MINUTES,
+        dealing_blocks: 15,
+        confirming_blocks: 15,
+        reporting_blocks: 15,
+        retry_blocks: 2,
+        release_blocks: 10 * MINUTES,
+        ..CUSTODY
+    };
+    /// As many gatekeepers as validators; everything else as it counts.
+    const CUSTODY_LOCAL: Parameters = Parameters { members: 4, members_min: 3, ..CUSTODY };
+
+    pub fn preset(validators: &[(Sr25519Keyring, Ed25519Keyring)], custody: Parameters) -> Value {
         let accounts: Vec<AccountId> = Sr25519Keyring::well_known().map(|key| key.to_account_id()).collect();
         let keys: Vec<_> = validators
             .iter()
@@ -47,6 +81,7 @@ mod development {
             "session": { "keys": keys },
             "sudo": { "key": Sr25519Keyring::Alice.to_account_id() },
             "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
+            "custody": { "parameters": custody },
         })
     }
 
@@ -54,9 +89,10 @@ mod development {
         use Ed25519Keyring as E;
         use Sr25519Keyring as S;
         match id {
-            "dev" | sp_genesis_builder::DEV_RUNTIME_PRESET => Some(preset(&[(S::Alice, E::Alice)])),
+            "dev" | sp_genesis_builder::DEV_RUNTIME_PRESET => Some(preset(&[(S::Alice, E::Alice)], CUSTODY_DEV)),
             "local" | sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET => {
-                Some(preset(&[(S::Alice, E::Alice), (S::Bob, E::Bob), (S::Charlie, E::Charlie), (S::Dave, E::Dave)]))
+                let all = [(S::Alice, E::Alice), (S::Bob, E::Bob), (S::Charlie, E::Charlie), (S::Dave, E::Dave)];
+                Some(preset(&all, CUSTODY_LOCAL))
             }
             _ => None,
         }
@@ -77,6 +113,7 @@ mod production {
             json!({
                 "babe": { "epochConfig": EPOCH_CONFIGURATION },
                 "registry": { "root": { "root": "intel", "certificate": hex::encode(INTEL_ROOT_DER) } },
+                "custody": { "parameters": CUSTODY },
             })
         })
     }

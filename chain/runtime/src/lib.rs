@@ -125,6 +125,7 @@ frame_support::construct_runtime!(
         Sudo: pallet_sudo = 40,
         Registry: pallet_registry = 50,
         Programs: pallet_programs = 51,
+        Custody: pallet_custody = 52,
     }
 );
 

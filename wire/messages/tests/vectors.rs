@@ -4,9 +4,10 @@
 use codec::{Decode, DecodeAll, Encode};
 use phala_messages::{
     anchor::{SignedAnchor, results_path, results_root},
-    calls::{Address, Balances, Call, Programs, Registry, Session, SigningContext, Sudo},
+    calls::{self, Address, Balances, Call, Programs, Registry, Session, SigningContext, Sudo},
     collateral::Collateral,
     command::seal_info,
+    custody::*,
     program::{Ready, SignedReady},
     registration::Submission,
     transcript::{Transcript, sha256},
@@ -151,6 +152,7 @@ fn every_encoded_type_has_its_golden_bytes() {
     registering(&mut vectors);
     programs(&mut vectors);
     commands_and_anchors(&mut vectors);
+    custody(&mut vectors);
     receipts(&mut vectors);
     calls(&mut vectors);
     storage_keys(&mut vectors);
@@ -164,6 +166,9 @@ fn registering(vectors: &mut Vectors) {
     vectors.bytes("registration/signing-hash", registration().signing_hash(&block().hash, &GENESIS, &[4, 0, 2]));
     vectors.value("submission", &submission());
     vectors.value("attested", &attested());
+    for role in Role::ALL {
+        vectors.value(&format!("role/{role:?}"), &role);
+    }
     for tee in [Tee::Sgx, Tee::Tdx] {
         vectors.value(&format!("tee/{tee:?}"), &tee);
     }
@@ -257,6 +262,180 @@ fn commands_and_anchors(vectors: &mut Vectors) {
     vectors.value("results-path/2-of-5", &results_path(&leaves, 2).unwrap());
 }
 
+const GATEKEEPER: WorkerId = WorkerId([0xa1; 32]);
+const PARTICIPANT: ParticipantKey = ParticipantKey([0xa2; 32]);
+const ROUND: RoundNumber = RoundNumber(12);
+const GROUP: GroupKey = GroupKey([0xa3; GROUP_POINT_BYTES]);
+
+fn signed<M>(message: M) -> Signed<M> {
+    Signed { message, signature: SIGNATURE }
+}
+
+fn candidacy() -> Candidacy {
+    Candidacy { gatekeeper: GATEKEEPER, participant: PARTICIPANT, account: ALICE }
+}
+
+fn commitment() -> LogCommitment {
+    LogCommitment { round: ROUND, dealer: GATEKEEPER, log_hash: Hash([0xa4; 32]), revealed: 1 }
+}
+
+fn confirmation() -> Confirmation {
+    Confirmation { round: ROUND, player: GATEKEEPER, logs: 0b1011 }
+}
+
+fn polynomial() -> Polynomial {
+    [[0xa3; GROUP_POINT_BYTES], [0xa5; GROUP_POINT_BYTES]].concat().try_into().unwrap()
+}
+
+fn report() -> OutputReport {
+    OutputReport {
+        round: ROUND,
+        player: GATEKEEPER,
+        output_hash: Hash([0xa6; 32]),
+        group_key: GROUP,
+        polynomial: polynomial(),
+    }
+}
+
+fn complaint() -> Complaint {
+    let evidence = vec![1, 2, 3].try_into().unwrap();
+    Complaint { round: ROUND, dealer: GATEKEEPER, by: WORKER, evidence }
+}
+
+fn batch() -> DeliveryBatch {
+    DeliveryBatch {
+        gatekeeper: GATEKEEPER,
+        sequence: 4,
+        root: Hash([0xa7; 32]),
+        count: 17,
+        first: BlockNumber(4_200),
+        last: BlockNumber(4_242),
+    }
+}
+
+fn key_request() -> KeyRequest {
+    KeyRequest { worker: WORKER, program: PROGRAM, root: RootGeneration(1), asked: BlockNumber(4_241) }
+}
+
+fn said<M: CustodyMessage + Clone + Decode + PartialEq + Debug>(vectors: &mut Vectors, name: &str, message: M) {
+    vectors.value(&format!("custody/{name}"), &message);
+    vectors.bytes(&format!("custody/{name}/signing-hash"), message.signing_hash(&GENESIS));
+    vectors.value(&format!("custody/signed-{name}"), &signed(message));
+}
+
+fn custody(vectors: &mut Vectors) {
+    said(vectors, "candidacy", candidacy());
+    said(vectors, "log-commitment", commitment());
+    said(vectors, "confirmation", confirmation());
+    said(vectors, "output-report", report());
+    said(vectors, "complaint", complaint());
+    said(vectors, "delivery-batch", batch());
+    said(vectors, "key-request", key_request());
+    vectors.bytes("custody/output-report/output-id", report().output_id());
+    let head = DeliveryHead::default().after(&batch());
+    vectors.value("custody/delivery-head", &head);
+    vectors.value("custody/delivery-head/next", &head.after(&batch()));
+    vectors.value("custody/parameters", &Parameters::DEFAULT);
+    custody_records(vectors);
+}
+
+fn custody_records(vectors: &mut Vectors) {
+    let member = Member { gatekeeper: GATEKEEPER, participant: PARTICIPANT };
+    vectors.value("custody/member", &member);
+    let members: Members = vec![member].try_into().unwrap();
+    for purpose in [Purpose::Generate, Purpose::Reshare] {
+        vectors.value(&format!("custody/purpose/{purpose:?}"), &purpose);
+    }
+    for reason in [Abandonment::FewLogs, Abandonment::FewConfirmed, Abandonment::Disagreement, Abandonment::RootClosed]
+    {
+        vectors.value(&format!("custody/phase/{reason:?}"), &Phase::Abandoned(reason));
+    }
+    for phase in [Phase::Dealing, Phase::Confirming, Phase::Reporting, Phase::Finished(EpochNumber(3))] {
+        vectors.value(&format!("custody/phase/{phase:?}"), &phase);
+    }
+    let round = RoundRecord {
+        number: ROUND,
+        purpose: Purpose::Reshare,
+        root: RootGeneration(1),
+        previous: Some(EpochNumber(2)),
+        dealers: members.clone(),
+        players: members.clone(),
+        threshold: 1,
+        logs_required: 1,
+        phase: Phase::Reporting,
+        deadline: BlockNumber(4_260),
+        opened: BlockNumber(4_230),
+        confirmed: 1,
+        selected: 1,
+        reported: 0,
+        complained: 0,
+    };
+    vectors.value("custody/round-record", &round);
+    let log = LogRecord { hash: Hash([0xa4; 32]), revealed: 1, confirmed_by: 0b101 };
+    let logs: RoundLogs = vec![Some(log), None].try_into().unwrap();
+    vectors.value("custody/round-logs", &logs);
+    let output =
+        OutputRecord { output_hash: Hash([0xa6; 32]), group_key: GROUP, polynomial: polynomial(), reported_by: 0b11 };
+    vectors.value("custody/output-record", &output);
+    let epoch = EpochRecord {
+        epoch: EpochNumber(3),
+        round: ROUND,
+        root: RootGeneration(1),
+        threshold: 1,
+        members,
+        group_key: GROUP,
+        polynomial: polynomial(),
+        output_hash: Hash([0xa6; 32]),
+        since: BlockNumber(4_242),
+    };
+    vectors.value("custody/epoch-record", &epoch);
+    for status in [RootStatus::Open, RootStatus::Closing, RootStatus::Closed] {
+        let epoch = EpochNumber(3);
+        let root = RootRecord { status, group_key: GROUP, epoch, programs: 5, opened: BlockNumber(17) };
+        vectors.value(&format!("custody/root-record/{status:?}"), &root);
+    }
+    let candidate = CandidateRecord {
+        gatekeeper: GATEKEEPER,
+        participant: PARTICIPANT,
+        bond: Planck(1_000),
+        approved: true,
+        leaving: Some(BlockNumber(5)),
+        left: None,
+    };
+    vectors.value("custody/candidate-record", &candidate);
+    let Complaint { round, dealer, by, evidence } = complaint();
+    let (evidence_hash, block) = (sha256(&evidence), BlockNumber(4_242));
+    let record = ComplaintRecord { round, dealer, by, evidence_hash, evidence, proven: false, block };
+    vectors.value("custody/complaint-record", &record);
+    let KeyRequest { worker, program, root, .. } = key_request();
+    let request = KeyRequestRecord { worker, program, root, expires: BlockNumber(4_392) };
+    vectors.value("custody/key-request-record", &request);
+    vectors.value("custody/key-request-range", &KeyRequestRange { first: 3, end: 9 });
+}
+
+fn custody_calls() -> Vec<(&'static str, Call)> {
+    use calls::Custody as C;
+    [
+        ("bond", C::Bond { gatekeeper: GATEKEEPER, participant: PARTICIPANT, consent: SIGNATURE }),
+        ("unbond", C::Unbond),
+        ("withdraw-bond", C::WithdrawBond),
+        ("approve", C::Approve { account: ALICE }),
+        ("expel", C::Expel { account: ALICE }),
+        ("set-parameters", C::SetParameters { parameters: Parameters::DEFAULT }),
+        ("rotate-root", C::RotateRoot),
+        ("close-root", C::CloseRoot { root: RootGeneration(1) }),
+        ("commit-log", C::CommitLog { commitment: signed(commitment()) }),
+        ("confirm", C::Confirm { confirmation: signed(confirmation()) }),
+        ("report-output", C::ReportOutput { report: Box::new(signed(report())) }),
+        ("complain", C::Complain { complaint: Box::new(signed(complaint())) }),
+        ("log-deliveries", C::LogDeliveries { batch: signed(batch()) }),
+        ("request-key", C::RequestKey { request: signed(key_request()) }),
+    ]
+    .into_iter()
+    .map(|(name, call)| (name, Call::Custody(Box::new(call))))
+    .collect()
+}
+
 fn receipts(vectors: &mut Vectors) {
     let proof = CommandProof { index: 6, caller: ALICE, blind: Hash([0xee; 32]), path: vec![leaf(5).hash()] };
     for (name, subject) in [("query", Subject::Query), ("command", Subject::Command(proof))] {
@@ -278,13 +457,22 @@ fn calls(vectors: &mut Vectors) {
         (
             "sudo",
             Call::Sudo(Sudo::Sudo {
-                call: Box::new(Call::Registry(Registry::AllowMeasurement { measurement: Hash([0xcc; 32]) })),
+                call: Box::new(Call::Registry(Registry::AllowMeasurement {
+                    role: Role::Worker,
+                    measurement: Hash([0xcc; 32]),
+                })),
             }),
         ),
         ("register", Call::Registry(Registry::Register { submission: Box::new(submission()) })),
         ("store-collateral", Call::Registry(Registry::StoreCollateral { collateral })),
-        ("allow-measurement", Call::Registry(Registry::AllowMeasurement { measurement: Hash([0xcc; 32]) })),
-        ("disallow-measurement", Call::Registry(Registry::DisallowMeasurement { measurement: Hash([0xcc; 32]) })),
+        (
+            "allow-measurement",
+            Call::Registry(Registry::AllowMeasurement { role: Role::Worker, measurement: Hash([0xcc; 32]) }),
+        ),
+        (
+            "disallow-measurement",
+            Call::Registry(Registry::DisallowMeasurement { role: Role::Gatekeeper, measurement: Hash([0xcc; 32]) }),
+        ),
         ("create-cluster", Call::Programs(Programs::CreateCluster)),
         ("assign-worker", Call::Programs(Programs::AssignWorker { cluster: CLUSTER, worker: WORKER })),
         ("unassign-worker", Call::Programs(Programs::UnassignWorker { worker: WORKER })),
@@ -307,7 +495,7 @@ fn calls(vectors: &mut Vectors) {
         ),
     ];
     let context = SigningContext { genesis: GENESIS, spec_version: 100, transaction_version: 1, nonce: 70 };
-    for (name, call) in all {
+    for (name, call) in all.into_iter().chain(custody_calls()) {
         vectors.bytes(&format!("call/{name}"), call.encode());
         vectors.bytes(&format!("call/{name}/authorized"), call.authorized());
         vectors.bytes(&format!("call/{name}/signing-payload"), call.signing_payload(&context));
@@ -327,6 +515,22 @@ fn storage_keys(vectors: &mut Vectors) {
         ("anchor", storage::anchor(&PROGRAM)),
         ("command", storage::command(&PROGRAM, 6)),
         ("account", storage::account(&ALICE)),
+        ("custody-parameters", storage::custody_parameters()),
+        ("candidate", storage::candidate(&ALICE)),
+        ("gatekeeper-account", storage::gatekeeper_account(&GATEKEEPER)),
+        ("newest-round", storage::newest_round()),
+        ("round", storage::round(ROUND)),
+        ("round-logs", storage::round_logs(ROUND)),
+        ("round-output", storage::round_output(ROUND, &report().output_id())),
+        ("complaint", storage::complaint(ROUND, 2)),
+        ("open-root", storage::open_root()),
+        ("root", storage::root(RootGeneration(1))),
+        ("epoch", storage::epoch(EpochNumber(3))),
+        ("program-root", storage::program_root(&PROGRAM)),
+        ("delivery-head", storage::delivery_head(&GATEKEEPER)),
+        ("delivery", storage::delivery(&GATEKEEPER, 4)),
+        ("key-request-range", storage::key_request_range()),
+        ("key-request", storage::key_request(3)),
     ] {
         vectors.bytes(&format!("storage/{name}"), key);
     }
