@@ -12,7 +12,8 @@
 //! |---|---|
 //! | `ports` | what comes from outside |
 //! | `cabinet`, `identity` | what is kept sealed, who this is |
-//! | `chain`, `trail` | speaking to the chain, where following it goes on |
+//! | `chain`, `trail`, `proofs` | speaking to the chain, where following it goes on, reading it |
+//! | `courier` | sealed requests to other machines |
 //! | `member`, `standing`, `registration` | being counted in, and staying so |
 //! | `task` | tasks that end with their owner |
 //!
@@ -22,9 +23,11 @@
 
 pub mod cabinet;
 pub mod chain;
+pub mod courier;
 pub mod identity;
 pub mod member;
 pub mod ports;
+pub mod proofs;
 pub mod registration;
 pub mod standing;
 pub mod task;
@@ -32,7 +35,9 @@ pub mod trail;
 
 pub use cabinet::{Cabinet, CabinetError};
 pub use chain::{NodeSubmitter, SubmitError, Submitter};
+pub use courier::{Courier, CourierError};
 pub use identity::{Identity, IdentityError};
 pub use member::{Member, Ports, StartError};
 pub use ports::{Clock, Entropy, Machine, MachineError, Vault, VaultError};
+pub use proofs::{NodeProofs, Proofs};
 pub use standing::{Seen, Standing};

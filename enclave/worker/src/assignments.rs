@@ -151,6 +151,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             self.cluster = assigned;
             self.activity = activity;
         }
+        self.worker.custody.see(self.follower.head());
         let seen = self.worker.member.observe(self.follower.head().block(), time, record);
         self.assign(seen.block, &seen.standing);
         self.seen = Some(seen);

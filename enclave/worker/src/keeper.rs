@@ -135,6 +135,13 @@ impl Keeper {
                 true
             }
             Ok(None) => false,
+            Err(KeepError::Custody(error)) => {
+                tracing::warn!(program = %self.cell.id, %error, "waiting for the program's key");
+                self.cell.set_phase(Problem::Preparing("its key is awaited from the gatekeepers"));
+                self.worker.note_change();
+                self.worker.ports.clock.sleep(LOOK_MS).await;
+                false
+            }
             Err(error) => {
                 tracing::error!(program = %self.cell.id, %error, "the program cannot be loaded");
                 self.cell.set_phase(match error {

@@ -4,7 +4,7 @@ use crate::{
     artifacts,
     assignments::Observer,
     authorize::Judge,
-    custody::{Custody, OwnCustody},
+    custody::{ChainCustody, Custody},
     limits::{Gate, Places},
     problem::Problem,
     programs::{MachineAttester, ProgramCell},
@@ -16,7 +16,8 @@ use futures::future::select;
 use phala_engine::{Attester, Engine, Outbound};
 use phala_follow::Rpc;
 use phala_machine::{
-    Cabinet, Clock, Entropy, Identity, Machine, Member, NodeSubmitter, Standing, StartError, Submitter, Vault,
+    Cabinet, Clock, Courier, Entropy, Identity, Machine, Member, NodeProofs, NodeSubmitter, Standing, StartError,
+    Submitter, Vault,
     registration::Registrar,
     task::{Task, blocking},
     trail::Trail,
@@ -46,6 +47,8 @@ pub struct Ports {
     pub vault: Arc<dyn Vault>,
     /// How queries fetch.
     pub outbound: Arc<dyn Outbound>,
+    /// How gatekeepers are reached.
+    pub courier: Arc<dyn Courier>,
 }
 
 /// How a worker is set up.
@@ -123,12 +126,19 @@ impl Worker {
             machine: ports.machine.clone(),
             vault: ports.vault.clone(),
         };
-        let submitter = Arc::new(NodeSubmitter(rpc));
+        let submitter = Arc::new(NodeSubmitter(rpc.clone()));
         let member = Member::start(config.genesis, Role::Worker, config.endpoint.clone(), common, submitter)?;
         let identity = member.identity.clone();
+        let custody = ChainCustody::new(
+            identity.clone(),
+            ports.clock.clone(),
+            ports.entropy.clone(),
+            Arc::new(NodeProofs(rpc)),
+            ports.courier.clone(),
+        );
         Ok(Arc::new(Self {
             judge: Judge::new(config.genesis, identity.instance),
-            custody: Arc::new(OwnCustody(identity.clone())),
+            custody: Arc::new(custody),
             submitter: member.submitter.clone(),
             cabinet: member.cabinet.clone(),
             attester: Arc::new(MachineAttester(ports.machine.clone())),

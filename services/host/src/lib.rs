@@ -6,10 +6,11 @@
 //! |---|---|
 //! | `system` | time, chance, the TEE |
 //! | `vault` | sealed blobs on a disk |
-//! | `rpc` | the chain |
+//! | `rpc`, `courier` | the chain; other machines |
 //! | `server` | sockets, and ending them gracefully |
 //! | `harden` | no core dumps, no debugger |
 
+pub mod courier;
 pub mod harden;
 pub mod rpc;
 pub mod server;

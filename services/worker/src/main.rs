@@ -8,6 +8,7 @@ use phala_enclave_worker::{
 };
 use phala_engine::{Engine, EngineConfig};
 use phala_host::{
+    courier::HttpCourier,
     harden,
     rpc::HttpRpc,
     server,
@@ -178,6 +179,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 fn ports(arguments: &Arguments, platform: Arc<dyn Platform>) -> anyhow::Result<Ports> {
     let outbound = Arc::new(HttpOutbound::new(arguments.allow_private_outbound)?);
+    let courier = Arc::new(HttpCourier::new()?);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     if arguments.ephemeral {
         let machine = Arc::new(PlatformMachine::ephemeral(platform, ROLE));
@@ -188,6 +190,7 @@ fn ports(arguments: &Arguments, platform: Arc<dyn Platform>) -> anyhow::Result<P
             disk: Arc::new(MemoryDisk::new()),
             vault: Arc::new(MemoryVault::default()),
             outbound,
+            courier,
         });
     }
     let data = &arguments.data;
@@ -195,5 +198,5 @@ fn ports(arguments: &Arguments, platform: Arc<dyn Platform>) -> anyhow::Result<P
     let disk = FjallDisk::open(&data.join("state"))
         .with_context(|| format!("cannot open {}; hint: does another worker use the same --data?", data.display()))?;
     let machine = Arc::new(PlatformMachine::new(platform, ROLE));
-    Ok(Ports { clock, entropy, machine, disk: Arc::new(disk), vault: Arc::new(vault), outbound })
+    Ok(Ports { clock, entropy, machine, disk: Arc::new(disk), vault: Arc::new(vault), outbound, courier })
 }

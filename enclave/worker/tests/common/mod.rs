@@ -16,7 +16,8 @@ use phala_crypto::Secret;
 use phala_enclave_worker::{Config, Places, Ports, Worker};
 use phala_engine::{Body, Engine, EngineConfig, Outbound, OutboundError};
 use phala_machine::{
-    Clock, Entropy, Machine, MachineError, StartError, Vault, VaultError, registration::parse_endpoint,
+    Clock, Courier, CourierError, Entropy, Machine, MachineError, StartError, Vault, VaultError,
+    registration::parse_endpoint,
 };
 use phala_messages::{CodeHash, ProgramId, collateral::Collateral, transcript::sha256};
 use phala_state::MemoryDisk;
@@ -155,6 +156,14 @@ impl Outbound for NoOutbound {
     }
 }
 
+struct NoCourier;
+
+impl Courier for NoCourier {
+    fn post<'a>(&'a self, _: &'a str, _: &'a str, _: Vec<u8>) -> BoxFuture<'a, Result<Vec<u8>, CourierError>> {
+        Box::pin(std::future::ready(Err(CourierError("nobody is there".into()))))
+    }
+}
+
 /// A machine's disks.
 #[derive(Clone, Default)]
 pub struct Disks {
@@ -221,6 +230,7 @@ impl Lab {
             disk: disks.state.clone(),
             vault: disks.vault.clone(),
             outbound: Arc::new(NoOutbound),
+            courier: Arc::new(NoCourier),
         };
         let worker = Worker::start(config, ports, ENGINE.clone(), self.network.clone())?;
         let task = tokio::spawn(worker.clone().run(self.network.clone()));

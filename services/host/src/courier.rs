@@ -1,0 +1,63 @@
+//! Reaching other machines over HTTP. They are not trusted, and neither is the way to them: all is sealed.
+
+use crate::rpc::chain;
+use futures::{StreamExt, future::BoxFuture};
+use phala_crypto::channel::REQUEST_TYPE;
+use phala_machine::{Courier, CourierError};
+use phala_messages::limits::GATEKEEPER_ANSWER_BYTES_MAX;
+use std::time::Duration;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// What sealing adds to an answer, and more.
+const SEALED_BYTES: usize = 4_096;
+
+/// Other machines, by the endpoints that they registered.
+pub struct HttpCourier(reqwest::Client);
+
+impl HttpCourier {
+    /// A client that follows no redirects and gives up after some seconds.
+    ///
+    /// # Errors
+    /// The library's word.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .build()?;
+        Ok(Self(client))
+    }
+
+    async fn exchange(&self, url: String, body: Vec<u8>) -> Result<Vec<u8>, CourierError> {
+        let lost = |error: reqwest::Error| CourierError(chain(&error.without_url()));
+        let request = self.0.post(url).header("content-type", REQUEST_TYPE).body(body);
+        let response = request.send().await.map_err(lost)?;
+        let status = response.status();
+        let mut bytes = Vec::new();
+        let mut pieces = response.bytes_stream();
+        while let Some(piece) = pieces.next().await {
+            bytes.extend_from_slice(&piece.map_err(lost)?);
+            if bytes.len() > GATEKEEPER_ANSWER_BYTES_MAX as usize + SEALED_BYTES {
+                return Err(CourierError("its answer is too large".into()));
+            }
+        }
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let problem: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+        let detail = problem.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or_default();
+        Err(CourierError(format!("it answers {status}: {detail}")))
+    }
+}
+
+impl Courier for HttpCourier {
+    fn post<'a>(
+        &'a self,
+        endpoint: &'a str,
+        path: &'a str,
+        body: Vec<u8>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, CourierError>> {
+        Box::pin(self.exchange(format!("{}{path}", endpoint.trim_end_matches('/')), body))
+    }
+}
