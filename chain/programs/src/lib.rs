@@ -79,6 +79,26 @@ pub trait Workers {
     fn admit_for_benchmark(worker: &WorkerId, instance: &InstanceKey);
 }
 
+/// Who guards the keys of programs. The runtime answers from its custody; `()` says that nobody does.
+pub trait Keys {
+    /// A program was deployed: from now on its keys come from the master key that takes programs, if there is one.
+    ///
+    /// # Errors
+    /// When its keys can come from nowhere.
+    fn deployed(program: &ProgramId) -> DispatchResult;
+
+    /// A program was removed.
+    fn removed(program: &ProgramId);
+}
+
+impl Keys for () {
+    fn deployed(_: &ProgramId) -> DispatchResult {
+        Ok(())
+    }
+
+    fn removed(_: &ProgramId) {}
+}
+
 /// Abandoned commands of one removed program: `next..end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Abandoned {
@@ -116,6 +136,9 @@ pub mod pallet {
     {
         /// What is known of workers.
         type Workers: Workers;
+
+        /// Who guards the keys of programs.
+        type Keys: Keys;
 
         /// PHA, in Planck.
         type Currency: fungible::hold::Mutate<Self::AccountId, Reason = Self::RuntimeHoldReason>

@@ -80,6 +80,7 @@ parameter_types! {
 
 impl pallet_programs::Config for Test {
     type Workers = Registered;
+    type Keys = ();
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;

@@ -2,7 +2,7 @@
 
 use crate::{
     Abandoned, AbandonedCommands, Anchors, ClusterPrograms, Clusters, Commands, Config, Error, Event, FreeSlots,
-    HoldReason, Keepers, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal, WeightInfo as _,
+    HoldReason, Keepers, Keys as _, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal, WeightInfo as _,
 };
 use frame_support::{
     pallet_prelude::*,
@@ -68,6 +68,7 @@ impl<T: Config> Pallet<T> {
         Programs::<T>::insert(id, record);
         ProgramDeposits::<T>::insert(id, Planck(deposit));
         Anchors::<T>::insert(id, anchor);
+        T::Keys::deployed(&id)?;
         Self::deposit_event(Event::ProgramDeployed { program: id, cluster, owner, code });
         Ok(())
     }
@@ -80,6 +81,7 @@ impl<T: Config> Pallet<T> {
         Programs::<T>::remove(program);
         Anchors::<T>::remove(program);
         Keepers::<T>::remove(program);
+        T::Keys::removed(&program);
         ClusterPrograms::<T>::remove(record.cluster, record.slot);
         FreeSlots::<T>::insert(record.cluster, record.slot, ());
         if let Some(deposit) = ProgramDeposits::<T>::take(program) {

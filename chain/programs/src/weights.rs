@@ -59,11 +59,11 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
 
     fn deploy(hosts: u32) -> Weight {
-        priced::<T>(270, 5, 9).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(hosts.into()))
+        priced::<T>(300, 8, 11).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(hosts.into()))
     }
 
     fn remove() -> Weight {
-        priced::<T>(260, 6, 10)
+        priced::<T>(280, 8, 12)
     }
 
     fn command(bytes: u32) -> Weight {

@@ -7,6 +7,7 @@ use frame_support::{
     weights::{ConstantMultiplier, IdentityFee, constants::ParityDbWeight},
 };
 use frame_system::{EnsureRoot, limits};
+use pallet_custody::ProgramRoots as _;
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use phala_messages::{InstanceKey, ProgramId, Role, WorkerId};
 use sp_runtime::{
@@ -195,6 +196,7 @@ impl pallet_programs::Workers for Registered {
 
 impl pallet_programs::Config for Runtime {
     type Workers = Registered;
+    type Keys = Guarded;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;
@@ -235,6 +237,24 @@ impl pallet_custody::Programs for Registered {
 
     #[cfg(feature = "runtime-benchmarks")]
     fn assign_for_benchmark(_worker: &WorkerId, _program: &ProgramId) {}
+}
+
+/// Programs tell custody whose keys are needed.
+pub struct Guarded;
+
+impl pallet_programs::Keys for Guarded {
+    /// Where no gatekeepers are yet, a program's keys are its worker's own; on the network that counts there is none then.
+    fn deployed(program: &ProgramId) -> DispatchResult {
+        match Custody::open_root() {
+            Some(root) => Custody::note_program_root(program, root),
+            None if cfg!(feature = "production") => Err(DispatchError::Other("no gatekeepers guard keys yet")),
+            None => Ok(()),
+        }
+    }
+
+    fn removed(program: &ProgramId) {
+        Custody::forget_program(program);
+    }
 }
 
 /// Custody asks the session about validators.

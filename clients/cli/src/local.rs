@@ -1,13 +1,14 @@
-//! A whole network on this machine: node, simulated TEEs and workers as processes, in one directory.
+//! A whole network on this machine: node, simulated TEEs, workers and gatekeepers as processes, in one directory.
 //!
 //! ```text
 //! DIR/network.json      what clients need: rpc, workers, genesis
-//! DIR/chain-spec.json   the chain's genesis, with the measurement of the worker's binary
+//! DIR/chain-spec.json   the chain's genesis, with the measurements of the binaries
 //! DIR/processes.json    who is running: process id and start time
 //! DIR/lock              held by the supervisor as long as it lives
 //! DIR/node-1 …          a node's database and keys
 //! DIR/machine-1 …       a simulated machine: its fuse key is its identity
 //! DIR/worker-1 …        a worker's sealed storage
+//! DIR/gatekeeper-1 …    a gatekeeper's sealed storage, with its key share
 //! DIR/logs/             what each of them says
 //! ```
 //!
@@ -18,6 +19,7 @@
 //! - A start that fails or is interrupted takes back what it began.
 
 pub mod binaries;
+pub mod gatekeepers;
 pub mod ports;
 pub mod processes;
 pub mod spec;

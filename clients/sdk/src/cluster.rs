@@ -34,6 +34,12 @@ pub enum ClusterError {
         /// How long it had.
         seconds: u64,
     },
+    /// Gatekeepers did not make a master key in time.
+    #[error("the gatekeepers made no master key within {seconds} s")]
+    NoRoot {
+        /// How long they had.
+        seconds: u64,
+    },
 }
 
 impl Hint for ClusterError {
@@ -42,6 +48,7 @@ impl Hint for ClusterError {
             Self::Chain(error) => error.hint(),
             Self::Submit(error) => error.hint(),
             Self::Absent => Some("try again".into()),
+            Self::NoRoot { .. } => Some("the gatekeepers' logs say what they wait for; see DIR/logs".into()),
             Self::NotRegistered { .. } => Some("the worker's log says what it waits for; see DIR/logs".into()),
         }
     }

@@ -13,6 +13,8 @@ pub struct Binaries {
     pub node: PathBuf,
     /// Runs programs.
     pub worker: PathBuf,
+    /// Guards a share of the master key.
+    pub gatekeeper: PathBuf,
     /// Pretends to be a TEE.
     pub tee: PathBuf,
 }
@@ -24,6 +26,7 @@ impl Binaries {
         Ok(Self {
             node: find("phala-node", &places)?,
             worker: find("phala-worker", &places)?,
+            gatekeeper: find("phala-gatekeeper", &places)?,
             tee: find("phala-simulated-tee", &places)?,
         })
     }

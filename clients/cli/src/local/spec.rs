@@ -30,54 +30,87 @@ fn output(binary: &Path, arguments: &[&str]) -> Outcome<Vec<u8>> {
     Err(Failure::new(format!("{command} ended with {}: {last}", output.status), "rebuild everything with `make build`"))
 }
 
-/// What the simulated TEE measures of a worker's binary.
-pub fn measure(binaries: &Binaries) -> Outcome<Measurement> {
-    let worker = binaries.worker.to_string_lossy();
-    let text = output(&binaries.tee, &["measure", &worker, "--json"])?;
-    let value: Value = serde_json::from_slice(&text).doing("reading the measurement of phala-worker")?;
+/// The measurements of a network's binaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measurements {
+    /// Of the worker.
+    pub worker: Measurement,
+    /// Of the gatekeeper.
+    pub gatekeeper: Measurement,
+}
+
+impl Measurements {
+    /// What the simulated TEE measures of the binaries.
+    pub fn take(binaries: &Binaries) -> Outcome<Self> {
+        Ok(Self { worker: measure(binaries, &binaries.worker)?, gatekeeper: measure(binaries, &binaries.gatekeeper)? })
+    }
+
+    /// Each with its role.
+    pub const fn by_role(&self) -> [(Role, Measurement); 2] {
+        [(Role::Worker, self.worker), (Role::Gatekeeper, self.gatekeeper)]
+    }
+}
+
+fn measure(binaries: &Binaries, binary: &Path) -> Outcome<Measurement> {
+    let path = binary.to_string_lossy();
+    let reading = || format!("reading the measurement of {path}");
+    let text = output(&binaries.tee, &["measure", &path, "--json"])?;
+    let value: Value = serde_json::from_slice(&text).doing(reading())?;
     let measurement = value.get("measurement").and_then(Value::as_str).unwrap_or_default();
-    measurement.parse().doing("reading the measurement of phala-worker")
+    measurement.parse().doing(reading())
 }
 
 /// Writes the chain spec, unless the network has one: its genesis stays for ever.
-///
-/// Returns the measurement that the genesis admits.
-pub fn write(layout: &Layout, binaries: &Binaries, validators: usize, measurement: Measurement) -> Outcome {
+pub fn write(
+    layout: &Layout,
+    binaries: &Binaries,
+    validators: usize,
+    gatekeepers: usize,
+    measurements: &Measurements,
+) -> Outcome {
     let path = layout.spec();
     if path.exists() {
         return Ok(());
     }
     let text = output(&binaries.node, &["build-spec", "--chain", preset(validators)])?;
     let mut spec: Value = serde_json::from_slice(&text).doing("reading the chain spec of phala-node")?;
-    patch(&mut spec, validators, measurement)?;
+    patch(&mut spec, validators, gatekeepers, measurements)?;
     let aside = path.with_extension("new");
     fs::write(&aside, serde_json::to_vec(&spec)?)
         .and_then(|()| fs::rename(&aside, &path))
         .doing(format!("writing {}", path.display()))
 }
 
-/// Puts the measurement, and the wanted number of validators, into the genesis.
-fn patch(spec: &mut Value, validators: usize, measurement: Measurement) -> Outcome {
+/// Puts the measurements, and the wanted number of validators and gatekeepers, into the genesis.
+fn patch(spec: &mut Value, validators: usize, gatekeepers: usize, measurements: &Measurements) -> Outcome {
     let genesis = spec.pointer_mut("/genesis/runtimeGenesis/patch").and_then(Value::as_object_mut);
     let genesis = genesis.ok_or_else(|| {
         Failure::new("the chain spec of phala-node has no genesis to patch", "rebuild everything with `make build`")
     })?;
     let registry = genesis.entry("registry").or_insert_with(|| json!({}));
-    registry["measurements"] = json!([[Role::Worker, measurement]]);
+    registry["measurements"] = json!(measurements.by_role());
     if let Some(keys) =
         genesis.get_mut("session").and_then(|session| session.get_mut("keys")).and_then(Value::as_array_mut)
     {
         keys.truncate(validators);
     }
+    if let Some(parameters) = genesis.get_mut("custody").and_then(|custody| custody.get_mut("parameters"))
+        && gatekeepers > 0
+    {
+        parameters["members"] = gatekeepers.into();
+        let fewest = parameters["membersMin"].as_u64().unwrap_or_default();
+        parameters["membersMin"] = fewest.min(gatekeepers as u64).into();
+    }
     Ok(())
 }
 
-/// The first measurement of a worker that the network in `layout` admits, as its genesis says.
-pub fn admitted(layout: &Layout) -> Option<Measurement> {
-    let spec: Value = serde_json::from_slice(&fs::read(layout.spec()).ok()?).ok()?;
-    let listed = spec.pointer("/genesis/runtimeGenesis/patch/registry/measurements")?;
-    let listed: Vec<(Role, Measurement)> = serde_json::from_value(listed.clone()).ok()?;
-    listed.into_iter().find(|(role, _)| *role == Role::Worker).map(|(_, measurement)| measurement)
+/// The measurements that the network in `layout` admits from its genesis on.
+pub fn admitted(layout: &Layout) -> Vec<(Role, Measurement)> {
+    let read = || -> Option<Vec<(Role, Measurement)>> {
+        let spec: Value = serde_json::from_slice(&fs::read(layout.spec()).ok()?).ok()?;
+        serde_json::from_value(spec.pointer("/genesis/runtimeGenesis/patch/registry/measurements")?.clone()).ok()
+    };
+    read().unwrap_or_default()
 }
 
 /// The number of validators in a network's genesis.
@@ -94,33 +127,40 @@ mod tests {
         json!({ "genesis": { "runtimeGenesis": { "code": "0x", "patch": {
             "registry": { "roots": ["development"] },
             "session": { "keys": ["a", "b", "c", "d"] },
+            "custody": { "parameters": { "members": 7, "membersMin": 4 } },
         } } } })
     }
+
+    const MEASURED: Measurements =
+        Measurements { worker: phala_messages::Hash([7; 32]), gatekeeper: phala_messages::Hash([8; 32]) };
 
     #[test]
     fn the_genesis_admits_the_measured_worker_and_keeps_the_rest() {
         let mut spec = spec();
-        patch(&mut spec, 2, phala_messages::Hash([7; 32])).unwrap();
+        patch(&mut spec, 2, 3, &MEASURED).unwrap();
         let patch = &spec["genesis"]["runtimeGenesis"]["patch"];
-        assert_eq!(patch["registry"]["measurements"], json!([["worker", phala_messages::Hash([7; 32]).to_string()]]));
+        let listed = json!([["worker", MEASURED.worker.to_string()], ["gatekeeper", MEASURED.gatekeeper.to_string()]]);
+        assert_eq!(patch["registry"]["measurements"], listed);
+        assert_eq!(patch["custody"]["parameters"], json!({ "members": 3, "membersMin": 3 }));
         assert_eq!(patch["registry"]["roots"], json!(["development"]));
         assert_eq!(patch["session"]["keys"], json!(["a", "b"]));
     }
 
     #[test]
     fn a_spec_without_a_genesis_is_refused() {
-        assert!(patch(&mut json!({ "genesis": { "raw": {} } }), 1, Default::default()).is_err());
+        assert!(patch(&mut json!({ "genesis": { "raw": {} } }), 1, 0, &MEASURED).is_err());
     }
 
     #[test]
     fn what_was_written_is_what_the_network_admits() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::create(dir.path()).unwrap();
-        assert_eq!((admitted(&layout), validators(&layout)), (None, None));
+        assert_eq!((admitted(&layout), validators(&layout)), (Vec::new(), None));
         let mut spec = spec();
-        patch(&mut spec, 3, phala_messages::Hash([7; 32])).unwrap();
+        patch(&mut spec, 3, 4, &MEASURED).unwrap();
         fs::write(layout.spec(), spec.to_string()).unwrap();
-        assert_eq!((admitted(&layout), validators(&layout)), (Some(phala_messages::Hash([7; 32])), Some(3)));
+        assert_eq!(admitted(&layout), MEASURED.by_role());
+        assert_eq!(validators(&layout), Some(3));
     }
 
     #[test]

@@ -2,17 +2,24 @@
 //!
 //! ```text
 //! machines ─┐                         ┌─ workers register (evidence judged on chain)
-//! nodes ────┴─► RPC answers ─► genesis ┤
-//!                                     └─ cluster founded ─► worker assigned ─► finalised: ready
+//! nodes ────┴─► RPC answers ─► genesis ┼─ cluster founded ─► worker assigned ─► finalised ─┐
+//!                                     └─ gatekeepers register, are bonded and approved ─► master key ─► ready
 //! ```
 
-use super::{Layout, binaries::Binaries, ports, ports::Ports, processes, processes::Process, spec};
+use super::{
+    Layout,
+    binaries::Binaries,
+    gatekeepers,
+    ports::{self, Ports},
+    processes::{self, Process},
+    spec::{self, Measurements},
+};
 use crate::{
     failure::{Explain, Failure, Outcome},
     output::Report,
 };
 use nix::fcntl::{Flock, FlockArg};
-use phala_messages::{ClusterId, GenesisHash, InstanceKey, Measurement, WorkerId, storage};
+use phala_messages::{ClusterId, GenesisHash, InstanceKey, WorkerId, storage};
 use phala_sdk::{Client, HttpRpc, KeyPair, Network};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,9 +34,9 @@ use std::{
 /// The account that owns local clusters and may do what an administrator may: its key is public.
 pub const ADMINISTRATOR: &str = "//Alice";
 /// How long each role has until it answers.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a worker may take to be admitted.
-const ADMISSION_TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const ADMISSION_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often a role that does not answer yet is asked.
 const POLL: Duration = Duration::from_millis(40);
 /// How often one role is started again within [`RESTARTS_WITHIN`] before the network gives up.
@@ -44,6 +51,8 @@ pub struct Options {
     pub workers: usize,
     /// How many validators.
     pub validators: usize,
+    /// How many gatekeepers; none leaves programs with keys of their worker's own.
+    pub gatekeepers: usize,
 }
 
 /// A network that is ready.
@@ -78,7 +87,7 @@ struct Role {
 
 /// A running network, owned by this process. Dropping it ends every process.
 pub struct Running {
-    layout: Layout,
+    pub(super) layout: Layout,
     roles: Vec<Role>,
     supervisor: Process,
     _ports: Ports,
@@ -91,6 +100,7 @@ struct Places {
     p2p: Vec<u16>,
     metrics: Vec<u16>,
     workers: Vec<u16>,
+    gatekeepers: Vec<u16>,
     ports: Ports,
 }
 
@@ -108,7 +118,10 @@ impl Places {
         let p2p = take(options.validators, 30333, Vec::new())?;
         let metrics = take(options.validators, 9615, Vec::new())?;
         let workers = take(options.workers, 8701, last_workers)?;
-        Ok(Self { rpc, p2p, metrics, workers, ports })
+        let last_gatekeepers =
+            last.iter().flat_map(|network| &network.gatekeepers).map(|url| ports::of_url(url)).collect();
+        let gatekeepers = take(options.gatekeepers, 8801, last_gatekeepers)?;
+        Ok(Self { rpc, p2p, metrics, workers, gatekeepers, ports })
     }
 
     fn rpc_url(&self) -> String {
@@ -117,6 +130,10 @@ impl Places {
 
     fn worker_urls(&self) -> Vec<String> {
         self.workers.iter().map(|port| format!("http://127.0.0.1:{port}")).collect()
+    }
+
+    fn gatekeeper_urls(&self) -> Vec<String> {
+        self.gatekeepers.iter().map(|port| format!("http://127.0.0.1:{port}")).collect()
     }
 }
 
@@ -130,10 +147,15 @@ pub async fn start(layout: &Layout, options: Options, report: &dyn Report) -> Ou
         processes::end(&left, || {});
     }
     let binaries = Binaries::find()?;
-    report.step("measuring the worker's binary");
-    let measurement = spec::measure(&binaries)?;
-    spec::write(layout, &binaries, options.validators, measurement)?;
-    let options = Options { validators: spec::validators(layout).unwrap_or(options.validators), ..options };
+    report.step("measuring the worker's and the gatekeeper's binaries");
+    let measurements = Measurements::take(&binaries)?;
+    spec::write(layout, &binaries, options.validators, options.gatekeepers, &measurements)?;
+    // A network that was there before has the validators of its genesis, and the gatekeepers that hold its key.
+    let options = Options {
+        validators: spec::validators(layout).unwrap_or(options.validators),
+        gatekeepers: Network::read(&layout.dir).map_or(options.gatekeepers, |last| last.gatekeepers.len()),
+        ..options
+    };
     let mut places = Places::choose(layout, options)?;
     let supervisor = Process::this("supervisor")?;
     let mut running = Running {
@@ -146,29 +168,41 @@ pub async fn start(layout: &Layout, options: Options, report: &dyn Report) -> Ou
     running.record()?;
 
     report.step("starting the simulated TEEs and the nodes");
-    for n in 1..=options.workers {
-        running.start_machine(&binaries, n)?;
+    let machines: Vec<_> = (1..=options.workers)
+        .map(|n| format!("machine-{n}"))
+        .chain((1..=options.gatekeepers).map(gatekeepers::machine))
+        .collect();
+    for machine in &machines {
+        running.start_machine(&binaries, machine)?;
     }
     for n in 1..=options.validators {
         running.start_node(&binaries, &places, n)?;
     }
-    running.await_sockets(options.workers).await?;
+    running.await_sockets(&machines).await?;
     report.step("waiting for the node's RPC");
     let genesis = running.await_genesis(&places.rpc_url()).await?;
     let mut network = Network::new(spec::preset(options.validators), places.rpc_url(), genesis);
     network.workers = places.worker_urls();
-    report.step("starting the workers");
+    network.gatekeepers = places.gatekeeper_urls();
+    report.step("starting the workers and gatekeepers");
     for n in 1..=options.workers {
         running.start_worker(&binaries, &network, &places, n)?;
     }
-    let clusters = running.assemble(&network, layout, measurement, options.workers, report).await?;
+    for n in 1..=options.gatekeepers {
+        running.start_gatekeeper(&binaries, &network, n)?;
+    }
+    let client = Client::connect_to(network.clone(), None).await?;
+    running.admit_measurements(&client, &measurements, report).await?;
+    let approved = running.admit_gatekeepers(&client, &network, report).await?;
+    let clusters = running.assemble(&client, &network, options.workers, report).await?;
+    running.await_root(&client, &approved, report).await?;
     network.cluster = clusters.first().map(|cluster| cluster.0);
     network.write(&layout.dir)?;
     report.done();
     let ready = Ready {
         rpc: network.rpc,
         workers: network.workers,
-        gatekeepers: Vec::new(),
+        gatekeepers: network.gatekeepers,
         dir: layout.dir.clone(),
         ready_ms: began.elapsed().as_millis() as u64,
     };
@@ -195,19 +229,18 @@ impl Running {
         processes::record(&self.layout, &all)
     }
 
-    fn spawn(&mut self, role: &str, mut command: Command) -> Outcome {
+    pub(super) fn spawn(&mut self, role: &str, mut command: Command) -> Outcome {
         let (process, child) = processes::spawn(role, &mut command)?;
         self.roles.push(Role { process, child, command, restarts: Vec::new() });
         self.record()
     }
 
-    fn start_machine(&mut self, binaries: &Binaries, n: usize) -> Outcome {
-        let role = format!("machine-{n}");
-        let socket = self.layout.socket(&role);
+    fn start_machine(&mut self, binaries: &Binaries, role: &str) -> Outcome {
+        let socket = self.layout.socket(role);
         let _ = std::fs::remove_file(&socket);
-        let mut command = processes::command(&self.layout, &role, &binaries.tee)?;
-        command.arg("--machine").arg(self.layout.dir.join(&role)).arg("--socket").arg(socket);
-        self.spawn(&role, command)
+        let mut command = processes::command(&self.layout, role, &binaries.tee)?;
+        command.arg("--machine").arg(self.layout.dir.join(role)).arg("--socket").arg(socket);
+        self.spawn(role, command)
     }
 
     fn start_node(&mut self, binaries: &Binaries, places: &Places, n: usize) -> Outcome {
@@ -267,7 +300,12 @@ impl Running {
     }
 
     /// Asks again and again until there is an answer, a role ends or the time is up.
-    async fn until<T>(&mut self, what: &str, timeout: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> Outcome<T> {
+    pub(super) async fn until<T>(
+        &mut self,
+        what: &str,
+        timeout: Duration,
+        mut ask: impl AsyncFnMut() -> Option<T>,
+    ) -> Outcome<T> {
         let deadline = Instant::now() + timeout;
         loop {
             if let Some(answer) = ask().await {
@@ -284,9 +322,9 @@ impl Running {
         }
     }
 
-    async fn await_sockets(&mut self, workers: usize) -> Outcome {
-        for n in 1..=workers {
-            let socket = self.layout.socket(&format!("machine-{n}"));
+    async fn await_sockets(&mut self, machines: &[String]) -> Outcome {
+        for machine in machines {
+            let socket = self.layout.socket(machine);
             let answers = async || UnixStream::connect(&socket).ok().map(drop);
             self.until("starting the simulated TEE", ANSWER_TIMEOUT, answers).await?;
         }
@@ -300,21 +338,28 @@ impl Running {
         self.until("starting the node", ANSWER_TIMEOUT, ask).await
     }
 
+    /// Lists the measurements of binaries that were rebuilt since the genesis.
+    async fn admit_measurements(&self, client: &Client, measurements: &Measurements, report: &dyn Report) -> Outcome {
+        let admitted = spec::admitted(&self.layout);
+        let owner = KeyPair::parse(ADMINISTRATOR)?;
+        for (role, measurement) in measurements.by_role() {
+            if !admitted.contains(&(role, measurement)) {
+                report.step("admitting the measurement of a rebuilt binary");
+                client.allow_measurement(&owner, role, measurement).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// From running processes to a network that runs programs: workers admitted, each in a cluster of its own.
     async fn assemble(
         &mut self,
+        client: &Client,
         network: &Network,
-        layout: &Layout,
-        measurement: Measurement,
         workers: usize,
         report: &dyn Report,
     ) -> Outcome<Vec<ClusterId>> {
         let owner = KeyPair::parse(ADMINISTRATOR)?;
-        let client = Client::connect_to(network.clone(), None).await?;
-        if spec::admitted(layout).is_some_and(|admitted| admitted != measurement) {
-            report.step("admitting the rebuilt worker's measurement");
-            client.allow_measurement(&owner, phala_messages::Role::Worker, measurement).await?;
-        }
         // Founding clusters needs nobody but the chain: it goes on while the workers start.
         let missing = workers.saturating_sub(client.clusters().await?.len());
         let mut founding = Vec::new();
@@ -325,7 +370,7 @@ impl Running {
         let infos = self.await_infos(&network.workers).await?;
         let mut assigning = Vec::new();
         for (n, info) in infos.iter().enumerate() {
-            self.await_registration_sent(&client, info).await?;
+            self.await_registration_sent(client, info).await?;
             if client.assignment(&info.worker).await?.is_none() {
                 // A block takes registrations first, so both may share one.
                 let call = phala_sdk::assign_worker_call(ClusterId(n as u32), info.worker);
@@ -432,7 +477,7 @@ impl Running {
 
     /// Ends the network in order: workers first, so that they can say goodbye to a chain that is still there.
     pub fn stop(&mut self) {
-        for prefix in ["worker", "machine", "node"] {
+        for prefix in ["worker", "gatekeeper", "machine", "node"] {
             let of_prefix = |role: &&mut Role| role.process.role.starts_with(prefix);
             let mut roles: Vec<_> = self.roles.iter_mut().filter(of_prefix).collect();
             let list: Vec<_> = roles.iter().map(|role| role.process.clone()).collect();
@@ -514,9 +559,9 @@ mod tests {
         let mut network = Network::new("dev", format!("ws://127.0.0.1:{free}"), GenesisHash::default());
         network.workers = Vec::new();
         network.write(&layout.dir).unwrap();
-        let places = Places::choose(&layout, Options { workers: 2, validators: 1 }).unwrap();
+        let places = Places::choose(&layout, Options { workers: 2, validators: 1, gatekeepers: 2 }).unwrap();
         assert_eq!(places.rpc, [free]);
-        assert_eq!(places.workers.len(), 2);
+        assert_eq!((places.workers.len(), places.gatekeepers.len()), (2, 2));
         assert_ne!(places.workers[0], places.workers[1]);
     }
 }

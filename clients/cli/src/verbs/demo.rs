@@ -101,7 +101,7 @@ impl Demo {
         );
         let component = steps.time("build the program", self.component()).await?;
         if ours {
-            let options = start::Options { workers: 1, validators: 1 };
+            let options = start::Options { workers: 1, validators: 1, gatekeepers: 4 };
             steps.time("start a network", async { up::detach(layout, options, &Progress::new()) }).await?;
         }
         let client = Client::connect(&layout.dir).await?;

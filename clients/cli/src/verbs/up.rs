@@ -3,7 +3,7 @@
 use crate::{
     Context,
     failure::{Explain, Failure, Outcome},
-    local::{Layout, start},
+    local::{Layout, gatekeepers::OPERATORS, start},
     output::{self, Progress, Report},
 };
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ const SIMULATED: &str = "\
 the TEE is SIMULATED: this network keeps no secret from this machine's owner.
 Evidence, attestation and receipts have their real form, under a development root that no production network accepts.";
 
-/// Start a whole local network: validators, simulated TEEs, workers
+/// Start a whole local network: validators, simulated TEEs, workers, gatekeepers
 ///
 /// Returns when programs can be deployed, in about ten seconds. In the foreground it runs until Ctrl-C; with
 /// --detach it stays in the background until `phala down`. Its state stays in its directory: the next `up` goes
@@ -34,6 +34,9 @@ pub struct Up {
     /// How many validators
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
     validators: u8,
+    /// How many gatekeepers; with 0, a program's key is its worker's own and dies with it
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = gatekeepers)]
+    gatekeepers: u8,
     /// Go on in the background
     #[arg(long)]
     detach: bool,
@@ -42,11 +45,24 @@ pub struct Up {
     supervise: bool,
 }
 
+/// As many as there are accounts to bond for them; not one, which would hold the whole master key.
+fn gatekeepers(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(1) => Err("one gatekeeper alone would hold the whole master key; take 2 or more, or 0".into()),
+        Ok(n) if usize::from(n) <= OPERATORS.len() => Ok(n),
+        _ => Err(format!("0, or 2 to {}", OPERATORS.len())),
+    }
+}
+
 impl Up {
     /// Starts the network.
     pub async fn run(self, context: &Context) -> Outcome {
         let layout = Layout::create(&context.dir()?)?;
-        let options = start::Options { workers: self.workers.into(), validators: self.validators.into() };
+        let options = start::Options {
+            workers: self.workers.into(),
+            validators: self.validators.into(),
+            gatekeepers: self.gatekeepers.into(),
+        };
         if self.supervise {
             return supervise_in_background(&layout, options).await;
         }
@@ -120,6 +136,9 @@ fn announce(ready: &start::Ready, json: bool, how_to_stop: &str) {
     output::line(format!("  rpc      {}", ready.rpc));
     for worker in &ready.workers {
         output::line(format!("  worker   {worker}"));
+    }
+    for gatekeeper in &ready.gatekeepers {
+        output::line(format!("  guard    {gatekeeper}"));
     }
     output::line(format!("  dir      {}\n", ready.dir.display()));
     output::line(format!("{SIMULATED}\n"));
@@ -216,6 +235,7 @@ pub fn detach(layout: &Layout, options: start::Options, report: &dyn Report) -> 
         .args(["up", "--supervise", "--dir"])
         .arg(&layout.dir)
         .args(["--workers", &options.workers.to_string(), "--validators", &options.validators.to_string()])
+        .args(["--gatekeepers", &options.gatekeepers.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
