@@ -81,9 +81,7 @@ impl Service {
         match (request.method(), path.as_str()) {
             (&Method::GET, "/v1/info") => Ok(self.info()),
             (&Method::GET, "/health") => Ok(self.health()),
-            (&Method::GET, "/metrics") => {
-                Ok(answer(StatusCode::OK, "text/plain; version=0.0.4", self.metrics()))
-            }
+            (&Method::GET, "/metrics") => Ok(answer(StatusCode::OK, "text/plain; version=0.0.4", self.metrics())),
             _ => Err(Problem::NotFound),
         }
     }

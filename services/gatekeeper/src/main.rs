@@ -74,7 +74,11 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if arguments.json_logs { log.json().init() } else { log.init() }
+    if arguments.json_logs {
+        log.json().init()
+    } else {
+        log.init()
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")?;
     let done = runtime.block_on(run(arguments));
