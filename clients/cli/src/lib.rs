@@ -61,6 +61,7 @@ enum Verb {
     Logs(verbs::logs::Logs),
     Programs(verbs::programs::Programs),
     Verify(verbs::verify::Verify),
+    Gatekeeper(verbs::gatekeeper::Gatekeeper),
     Account(verbs::account::Account),
     Completions(verbs::completions::Completions),
 }
@@ -122,6 +123,7 @@ async fn run(verb: Verb, context: &Context) -> Outcome {
         Verb::Logs(verb) => verb.run(context).await,
         Verb::Programs(verb) => verb.run(context).await,
         Verb::Verify(verb) => verb.run(context),
+        Verb::Gatekeeper(verb) => verb.run(context).await,
         Verb::Account(verb) => verb.run(context).await,
         Verb::Completions(verb) => verb.run(&mut Cli::command()),
     }

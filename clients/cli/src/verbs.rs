@@ -8,6 +8,7 @@ pub mod demo;
 pub mod deploy;
 pub mod doctor;
 pub mod down;
+pub mod gatekeeper;
 pub mod logs;
 pub mod new;
 pub mod programs;

@@ -28,7 +28,7 @@ use phala_messages::{
     calls::{Call, Custody},
     custody::{Candidacy, CustodyMessage, DeliveryBatch, EpochNumber, RootGeneration, RoundNumber, Signed, place_of},
     registration::Endpoint,
-    release::KEY_PATH,
+    release::{DELIVERY_PATH, KEY_PATH, OUTPUT_PATH},
     transcript::sha256,
 };
 use phala_units::{BlockNumber, UnixMillis};
@@ -45,11 +45,6 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Where anyone reads what an epoch came to: SCALE of an [`EpochNumber`] in, [`phala_threshold::Output`] out.
-pub const OUTPUT_PATH: &str = "/v1/output";
-/// Where anyone reads the proof of a delivery: SCALE of (sequence as `u64`, index as `u32`) in,
-/// [`phala_messages::release::DeliveryProof`] out.
-pub const DELIVERY_PATH: &str = "/v1/delivery";
 /// A peer that has not answered by then is asked again.
 pub const PEER_MS_MAX: u64 = 5_000;
 /// How long to wait before a peer is asked again.

@@ -18,12 +18,13 @@ use http::{
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use phala_crypto::channel::RESPONSE_TYPE;
-use phala_enclave_gatekeeper::{
-    Gatekeeper, Problem,
-    gatekeeper::{DELIVERY_PATH, OUTPUT_PATH},
-};
+use phala_enclave_gatekeeper::{Gatekeeper, Problem};
 use phala_host::server::{self, Answer};
-use phala_messages::{Account, limits::GATEKEEPER_REQUEST_BYTES_MAX};
+use phala_messages::{
+    Account,
+    limits::GATEKEEPER_REQUEST_BYTES_MAX,
+    release::{DELIVERY_PATH, OUTPUT_PATH},
+};
 use serde_json::json;
 use std::{
     fmt::Write,

@@ -31,6 +31,8 @@ use phala_units::BlockNumber;
 pub const KEY_PATH: &str = "/v1/key";
 /// Where anyone reads what an epoch came to: SCALE of an [`EpochNumber`] in, the round's output out.
 pub const OUTPUT_PATH: &str = "/v1/output";
+/// Where anyone reads the proof of a delivery: SCALE of (sequence as `u64`, index as `u32`) in, [`DeliveryProof`] out.
+pub const DELIVERY_PATH: &str = "/v1/delivery";
 /// The authority of sealed requests to a gatekeeper.
 pub const GATEKEEPER_AUTHORITY: &str = "gatekeeper.phala";
 

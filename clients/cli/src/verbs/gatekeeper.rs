@@ -1,0 +1,225 @@
+//! `phala gatekeeper`: who guards the master key, how far they are, what they gave out.
+
+use crate::{
+    Context,
+    failure::{Explain, Failure, Outcome},
+    output,
+};
+use codec::{Decode, Encode};
+use phala_messages::{
+    WorkerId,
+    custody::{DeliveryBatch, Phase, RoundRecord},
+    release::{DELIVERY_PATH, DeliveryProof},
+    storage,
+};
+use phala_sdk::{Client, CustodyState, Guard, Root};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// See who guards the master key: how far they are, and what they gave out
+#[derive(clap::Args)]
+pub struct Gatekeeper {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Show the set, its epoch, the last refresh and deliveries (this is what happens without a word)
+    Status,
+    /// Show one delivery of a part of a key, and check that it stands in the batch that the chain has
+    Delivery {
+        /// The gatekeeper: its id, or the beginning of it
+        gatekeeper: String,
+        /// The batch, by its number
+        batch: u64,
+        /// The delivery's place in the batch
+        #[arg(default_value_t = 0)]
+        index: u32,
+    },
+}
+
+impl Gatekeeper {
+    /// Shows it.
+    pub async fn run(self, context: &Context) -> Outcome {
+        let client = context.connect().await?;
+        let state = client.custody().await?;
+        match self.action {
+            None | Some(Action::Status) => status(context, &client, &state).await,
+            Some(Action::Delivery { gatekeeper, batch, index }) => {
+                delivery(context, &client, &state, &gatekeeper, batch, index).await
+            }
+        }
+    }
+}
+
+async fn status(context: &Context, client: &Client, state: &CustodyState) -> Outcome {
+    if context.json {
+        output::object(&to_json(state));
+        return Ok(());
+    }
+    let Some(root) = &state.root else {
+        output::line("no gatekeepers guard a master key on this network yet");
+        if let Some(round) = &state.round {
+            output::line(format!("round     {}", describe(round)));
+        }
+        return Ok(());
+    };
+    let head = client.head().await?;
+    let refreshed = head.block.number.since(root.epoch.since);
+    output::line(format!("key       {}", root.epoch.group_key));
+    output::line(format!("root      {}, {} programs", root.generation.0, root.record.programs));
+    output::line(format!("epoch     {}, made {refreshed} blocks ago in {}", root.epoch.epoch.0, root.epoch.round));
+    output::line(format!(
+        "threshold {} of {}: with fewer key shares nothing can be computed",
+        root.epoch.threshold,
+        root.guards.len()
+    ));
+    if let Some(round) = &state.round {
+        output::line(format!("round     {}", describe(round)));
+    }
+    let rows = root.guards.iter().map(|guard| {
+        let (endpoint, admission) = match &guard.record {
+            Some(record) => (
+                String::from_utf8_lossy(&record.registration.endpoint).into_owned(),
+                match record.expires_at.since(head.time) {
+                    0 => "expired".into(),
+                    ms => format!("for {} min", ms / 60_000),
+                },
+            ),
+            None => (String::new(), "not registered".into()),
+        };
+        let id = guard.member.gatekeeper.to_string();
+        [endpoint, admission, guard.deliveries.next.to_string(), id[..14].to_owned() + "…"]
+    });
+    output::line(format!("\n{}", output::table(["GATEKEEPER", "ADMITTED", "BATCHES", "ID"], rows)));
+    Ok(())
+}
+
+fn describe(round: &RoundRecord) -> String {
+    let phase = match round.phase {
+        Phase::Dealing => "dealing".into(),
+        Phase::Confirming => "confirming logs".into(),
+        Phase::Reporting => "reporting".into(),
+        Phase::Finished(epoch) => format!("made {epoch}"),
+        Phase::Abandoned(reason) => format!("abandoned: {reason:?}"),
+    };
+    format!("{} of {} dealers and {} players: {phase}", round.number.0, round.dealers.len(), round.players.len())
+}
+
+fn to_json(state: &CustodyState) -> Value {
+    let root = state.root.as_ref();
+    let guards = root.map(|root| root.guards.as_slice()).unwrap_or_default();
+    json!({
+        "gatekeepers": guards.iter().map(guard_json).collect::<Vec<_>>(),
+        "threshold": root.map(|root| root.epoch.threshold),
+        "epoch": root.map(|root| root.epoch.epoch.0),
+        "epoch_height": root.map(|root| root.epoch.since.0),
+        "master_public_key": root.map(|root| root.epoch.group_key.to_string()),
+        "root": root.map(|root| root.generation.0),
+        "programs": root.map(|root| root.record.programs),
+        "deliveries": guards.iter().map(|guard| guard.deliveries.next).sum::<u64>(),
+        "round": state.round.as_ref().map(round_json),
+    })
+}
+
+fn guard_json(guard: &Guard) -> Value {
+    json!({
+        "gatekeeper": guard.member.gatekeeper,
+        "participant": guard.member.participant,
+        "endpoint": guard.record.as_ref().map(|it| String::from_utf8_lossy(&it.registration.endpoint).into_owned()),
+        "expires_at_ms": guard.record.as_ref().map(|it| it.expires_at.0),
+        "delivery_batches": guard.deliveries.next,
+    })
+}
+
+fn round_json(round: &RoundRecord) -> Value {
+    let phase = match round.phase {
+        Phase::Dealing => "dealing",
+        Phase::Confirming => "confirming",
+        Phase::Reporting => "reporting",
+        Phase::Finished(_) => "finished",
+        Phase::Abandoned(_) => "abandoned",
+    };
+    json!({ "number": round.number.0, "purpose": round.purpose, "phase": phase, "deadline_height": round.deadline.0 })
+}
+
+async fn delivery(
+    context: &Context,
+    client: &Client,
+    state: &CustodyState,
+    name: &str,
+    sequence: u64,
+    index: u32,
+) -> Outcome {
+    let root = state.root.as_ref().ok_or_else(|| {
+        Failure::new("no gatekeepers guard a master key on this network yet", "`phala gatekeeper status` shows it")
+    })?;
+    let guard = find(root, name)?;
+    let gatekeeper = guard.member.gatekeeper;
+    let batch = batch(client, &gatekeeper, sequence).await?;
+    let endpoint = guard.record.as_ref().map(|record| record.registration.endpoint.to_vec()).unwrap_or_default();
+    let url = format!("{}{DELIVERY_PATH}", String::from_utf8_lossy(&endpoint).trim_end_matches('/'));
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+    let hint = "the gatekeeper keeps its newest batches; the chain keeps the roots of them all";
+    let reply = http.post(url).body((sequence, index).encode()).send().await.doing("asking the gatekeeper")?;
+    let reply = reply.error_for_status().doing("asking the gatekeeper").help(hint)?;
+    let bytes = reply.bytes().await.doing("asking the gatekeeper")?;
+    let proof = DeliveryProof::decode(&mut bytes.as_ref())
+        .map_err(|_| Failure::new("the gatekeeper's answer is no proof of a delivery", hint))?;
+    if proof.batch != batch || proof.index != index || !proof.verify() {
+        return Err(Failure::new(
+            "the delivery does NOT stand in the batch that the chain has",
+            "the gatekeeper gives out keys that it did not write down: tell the network's operators",
+        ));
+    }
+    let it = &proof.delivery;
+    if context.json {
+        output::object(&json!({
+            "valid": true,
+            "worker": it.worker,
+            "instance": it.instance,
+            "program": it.program,
+            "root": it.root.0,
+            "epoch": it.epoch.0,
+            "height": it.block.0,
+            "batch": sequence,
+            "index": index,
+            "batch_count": batch.count,
+        }));
+        return Ok(());
+    }
+    output::line("the delivery stands in the batch that the chain has\n");
+    output::line(format!("  program    {}", it.program));
+    output::line(format!("  worker     {}", it.worker));
+    output::line(format!("  process    {}", it.instance));
+    output::line(format!("  key share  of epoch {}, root {}", it.epoch.0, it.root.0));
+    output::line(format!("  judged at  block {}", it.block.0));
+    output::line(format!("  place      {} of {} in batch {sequence}", index + 1, batch.count));
+    Ok(())
+}
+
+fn find<'a>(root: &'a Root, name: &str) -> Outcome<&'a Guard> {
+    let wanted = name.trim_start_matches("0x").to_lowercase();
+    let mut found = root.guards.iter().filter(|guard| hex::encode(guard.member.gatekeeper.0).starts_with(&wanted));
+    match (found.next(), found.next()) {
+        (Some(guard), None) => Ok(guard),
+        (None, _) => Err(Failure::new(
+            format!("no gatekeeper of this epoch is called {name}"),
+            "`phala gatekeeper status --json` lists them",
+        )),
+        _ => Err(Failure::new(format!("more than one gatekeeper begins with {name}"), "give more of its id")),
+    }
+}
+
+async fn batch(client: &Client, gatekeeper: &WorkerId, sequence: u64) -> Outcome<DeliveryBatch> {
+    let (_, values) = client.read_raw(&[storage::delivery(gatekeeper, sequence)]).await?;
+    let bytes = values.into_iter().next().flatten().ok_or_else(|| {
+        Failure::new(
+            format!("the chain has no batch {sequence} of this gatekeeper"),
+            "`phala gatekeeper status` shows how many there are",
+        )
+    })?;
+    DeliveryBatch::decode(&mut bytes.as_slice())
+        .map_err(|_| Failure::new("the chain's batch is not in the form that this software knows", "update phala"))
+}
