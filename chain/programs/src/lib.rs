@@ -62,7 +62,8 @@ pub use pallet::*;
 pub use phala_messages::{limits::COMMANDS_PENDING_MAX, refusal::Refusal};
 pub use weights::WeightInfo;
 
-/// What programs must know of workers. The runtime answers from its registry.
+/// What programs must know of workers. The runtime answers from its registry, and knows machines in the role of a
+/// worker only: a gatekeeper runs no programs.
 pub trait Workers {
     /// Whether `instance` is the worker's current process and its admission has not run out.
     fn admits(worker: &WorkerId, instance: &InstanceKey) -> bool;

@@ -13,7 +13,7 @@ use frame_benchmarking::v2::*;
 use frame_support::{pallet_prelude::*, traits::Authorize};
 use frame_system::{Origin, pallet_prelude::BlockNumberFor};
 use phala_evidence::{CollateralKey, Policy, StoredCollateral, TrustedRoot};
-use phala_messages::{Hash, InstanceKey, Root, Tee, WorkerId, collateral::Collateral as Piece};
+use phala_messages::{Hash, InstanceKey, Role, Root, Tee, WorkerId, collateral::Collateral as Piece};
 use phala_units::{BlockNumber, UnixMillis};
 use sp_runtime::traits::Zero;
 
@@ -30,7 +30,7 @@ fn arranged<T: Config>() -> Result<Fixture, BenchmarkError> {
     frame_system::Pallet::<T>::set_block_number(BlockNumberFor::<T>::from(cited.number.0.saturating_add(1)));
     T::BenchmarkHelper::set_time(fixture.time.0);
     EvidenceRoot::<T>::put(TrustedRoot::insecure_development());
-    Measurements::<T>::insert(fixture.measurement, ());
+    Measurements::<T>::insert(fixture.submission.registration.role, fixture.measurement, ());
     for piece in &fixture.collateral {
         store::<T>(piece)?;
     }
@@ -137,16 +137,16 @@ mod benchmarks {
     fn allow_measurement() -> Result<(), BenchmarkError> {
         let origin = T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
         #[extrinsic_call]
-        _(origin as T::RuntimeOrigin, Hash([1; 32]));
+        _(origin as T::RuntimeOrigin, Role::Worker, Hash([1; 32]));
         Ok(())
     }
 
     #[benchmark]
     fn disallow_measurement() -> Result<(), BenchmarkError> {
         let origin = T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
-        Measurements::<T>::insert(Hash([1; 32]), ());
+        Measurements::<T>::insert(Role::Worker, Hash([1; 32]), ());
         #[extrinsic_call]
-        _(origin as T::RuntimeOrigin, Hash([1; 32]));
+        _(origin as T::RuntimeOrigin, Role::Worker, Hash([1; 32]));
         Ok(())
     }
 
@@ -154,7 +154,7 @@ mod benchmarks {
     fn set_policy() -> Result<(), BenchmarkError> {
         let origin = T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
         #[extrinsic_call]
-        _(origin as T::RuntimeOrigin, Policy::strict());
+        _(origin as T::RuntimeOrigin, Role::Worker, Policy::strict());
         Ok(())
     }
 

@@ -1,7 +1,7 @@
-//! Know workers, measurements, TCB policy and collateral.
+//! Know workers, gatekeepers, measurements, TCB policy and collateral.
 //!
 //! # Overview
-//! A machine becomes a worker by proving what it is: it registers with a quote of its TEE, and the chain
+//! A machine becomes a worker, or a gatekeeper, by proving what it is: it registers with a quote of its TEE, and the chain
 //! itself judges that quote, against collateral that anyone may mirror here and that is verified when it is
 //! stored. Admission is short and is renewed; what stops proving itself stops counting.
 //!
@@ -19,8 +19,11 @@
 //! # Terminology
 //! - *instance*: one process of a worker; a key made fresh at each start. Registering with another instance
 //!   replaces the old one: of two clones only the one that registered last is believed.
+//! - *worker*: in the names of this pallet, a registered machine of either role.
+//! - *role*: worker or gatekeeper. Each has its own list of measurements, its own policy and its own length of an
+//!   admission; a machine keeps its role for as long as its record stands.
 //! - *renewal*: registering again with the same instance and new evidence.
-//! - *admitted*: registered, not expired, and with a measurement that is still on the list.
+//! - *admitted*: registered, not expired, and with a measurement that is still on its role's list.
 //!
 //! # Evidence is verified once
 //! Verifying evidence is the dearest thing a block does, and these messages pay no fee, so a bad one must not
@@ -70,8 +73,12 @@ pub use policy::GenesisRoot;
 pub use register::Judgement;
 pub use weights::WeightInfo;
 
-/// How long an admission lasts unless genesis says otherwise: one hour.
-pub const ADMISSION_MS_DEFAULT: u64 = 3_600_000;
+/// How long a worker's admission lasts unless genesis says otherwise: one hour.
+pub const WORKER_ADMISSION_MS_DEFAULT: u64 = 3_600_000;
+
+/// How long a gatekeeper's admission lasts unless genesis says otherwise: 15 minutes. It holds others' keys, so its
+/// evidence is fresher.
+pub const GATEKEEPER_ADMISSION_MS_DEFAULT: u64 = 900_000;
 
 /// Pieces of collateral that the chain keeps: far more than there are families of platforms.
 pub const COLLATERAL_PIECES_MAX: u32 = 512;
@@ -100,7 +107,7 @@ pub mod pallet {
     use frame_system::pallet_prelude::*;
     use phala_evidence::{CollateralKey, TrustedRoot};
     use phala_messages::{
-        Attested, Hash, InstanceKey, Root, WorkerId, WorkerRecord,
+        Attested, Hash, InstanceKey, Role, Root, WorkerId, WorkerRecord,
         collateral::{Collateral as CollateralPiece, CollateralBytes},
         registration::Submission,
     };
@@ -165,35 +172,25 @@ pub mod pallet {
     #[pallet::unbounded]
     pub type Collateral<T: Config> = CountedStorageMap<_, Blake2_128Concat, CollateralKey, StoredCollateral>;
 
-    /// Measurements of code that may become a worker.
+    /// Measurements of code that may register in a role.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
-    pub type Measurements<T: Config> = StorageMap<_, Blake2_128Concat, Hash, ()>;
+    pub type Measurements<T: Config> = StorageDoubleMap<_, Blake2_128Concat, Role, Blake2_128Concat, Hash, ()>;
 
     /// The certificate that evidence must chain up to.
     #[pallet::storage]
     #[pallet::unbounded]
     pub type EvidenceRoot<T: Config> = StorageValue<_, TrustedRoot>;
 
-    /// [`EvidencePolicy`] until it is set.
-    #[pallet::type_value]
-    pub fn PolicyDefault() -> Policy {
-        Policy::strict()
-    }
-
-    /// Which machines are current enough.
+    /// Which machines are current enough for a role, where it was set; see [`Pallet::policy`].
+    // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
-    pub type EvidencePolicy<T: Config> = StorageValue<_, Policy, ValueQuery, PolicyDefault>;
+    pub type EvidencePolicies<T: Config> = StorageMap<_, Blake2_128Concat, Role, Policy>;
 
-    /// [`AdmissionMs`] until it is set.
-    #[pallet::type_value]
-    pub fn AdmissionMsDefault() -> u64 {
-        ADMISSION_MS_DEFAULT
-    }
-
-    /// How long an admission lasts, milliseconds.
+    /// How long an admission lasts in a role, milliseconds, where genesis says so; see [`Pallet::admission_ms`].
+    // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
-    pub type AdmissionMs<T: Config> = StorageValue<_, u64, ValueQuery, AdmissionMsDefault>;
+    pub type AdmissionMs<T: Config> = StorageMap<_, Blake2_128Concat, Role, u64>;
 
     /// The worker that the sweep of expired records looked at last.
     #[pallet::storage]
@@ -246,18 +243,25 @@ pub mod pallet {
             /// When its issuer will have replaced it.
             next_update: UnixMillis,
         },
-        /// Code with this measurement may become a worker from now on.
+        /// Code with this measurement may register from now on.
         MeasurementAllowed {
+            /// In which role.
+            role: Role,
             /// Which.
             measurement: Hash,
         },
         /// Code with this measurement counts no more.
         MeasurementDisallowed {
+            /// In which role.
+            role: Role,
             /// Which.
             measurement: Hash,
         },
         /// Another policy judges evidence.
-        PolicySet,
+        PolicySet {
+            /// Of machines in which role.
+            role: Role,
+        },
         /// Evidence must chain up to another root. All collateral was forgotten with the old one.
         RootSet {
             /// Whose.
@@ -294,12 +298,12 @@ pub mod pallet {
     pub struct GenesisConfig<T: Config> {
         /// The certificate that evidence must chain up to. Without one nobody can register.
         pub root: Option<GenesisRoot>,
-        /// Measurements of code that may become a worker.
-        pub measurements: Vec<Hash>,
-        /// Which machines are current enough; [`Policy::strict`] when absent.
-        pub policy: Option<Policy>,
-        /// How long an admission lasts, milliseconds; one hour when absent.
-        pub admission_ms: Option<u64>,
+        /// Measurements of code that may register, each with its role.
+        pub measurements: Vec<(Role, Hash)>,
+        /// Which machines are current enough for a role; see [`Pallet::policy`] for the others.
+        pub policies: Vec<(Role, Policy)>,
+        /// How long an admission lasts in a role, milliseconds; see [`Pallet::admission_ms`] for the others.
+        pub admission_ms: Vec<(Role, u64)>,
         /// Ties the genesis to its runtime.
         #[serde(skip)]
         pub _config: core::marker::PhantomData<T>,
@@ -315,14 +319,14 @@ pub mod pallet {
                 assert!(Pallet::<T>::check_root(&root).is_ok(), "this network refuses the root of its genesis");
                 EvidenceRoot::<T>::put(root);
             }
-            for measurement in &self.measurements {
-                Measurements::<T>::insert(measurement, ());
+            for (role, measurement) in &self.measurements {
+                Measurements::<T>::insert(role, measurement, ());
             }
-            if let Some(policy) = &self.policy {
-                EvidencePolicy::<T>::put(policy);
+            for (role, policy) in &self.policies {
+                EvidencePolicies::<T>::insert(role, policy);
             }
-            if let Some(ms) = self.admission_ms {
-                AdmissionMs::<T>::put(ms);
+            for (role, ms) in &self.admission_ms {
+                AdmissionMs::<T>::insert(role, ms);
             }
         }
     }
@@ -350,29 +354,29 @@ pub mod pallet {
             Self::do_store_collateral(&collateral)
         }
 
-        /// Lists a measurement: code with it may become a worker.
+        /// Lists a measurement: code with it may register in this role, and in no other.
         #[pallet::call_index(2)]
         #[pallet::weight(T::WeightInfo::allow_measurement())]
-        pub fn allow_measurement(origin: OriginFor<T>, measurement: Hash) -> DispatchResult {
+        pub fn allow_measurement(origin: OriginFor<T>, role: Role, measurement: Hash) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
-            Self::do_allow_measurement(measurement)
+            Self::do_allow_measurement(role, measurement)
         }
 
-        /// Unlists a measurement. Workers with it are no longer admitted, at once.
+        /// Unlists a measurement. Machines of this role that run it are no longer admitted, at once.
         #[pallet::call_index(3)]
         #[pallet::weight(T::WeightInfo::disallow_measurement())]
-        pub fn disallow_measurement(origin: OriginFor<T>, measurement: Hash) -> DispatchResult {
+        pub fn disallow_measurement(origin: OriginFor<T>, role: Role, measurement: Hash) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
-            Self::do_disallow_measurement(measurement)
+            Self::do_disallow_measurement(role, measurement)
         }
 
-        /// Sets which machines are current enough. Holds for registrations and renewals from now on.
+        /// Sets which machines are current enough for a role. Holds for registrations and renewals from now on.
         #[pallet::call_index(4)]
         #[pallet::weight(T::WeightInfo::set_policy())]
-        pub fn set_policy(origin: OriginFor<T>, policy: Policy) -> DispatchResult {
+        pub fn set_policy(origin: OriginFor<T>, role: Role, policy: Policy) -> DispatchResult {
             T::AdminOrigin::ensure_origin(origin)?;
-            EvidencePolicy::<T>::put(policy);
-            Self::deposit_event(Event::PolicySet);
+            EvidencePolicies::<T>::insert(role, policy);
+            Self::deposit_event(Event::PolicySet { role });
             Ok(())
         }
 

@@ -89,7 +89,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     AllowDevelopmentRoot::set(true);
     BlockHashCount::set(256);
     let genesis = RuntimeGenesisConfig {
-        registry: crate::GenesisConfig { measurements: vec![MEASUREMENT], ..Default::default() },
+        registry: crate::GenesisConfig { measurements: vec![(Role::Worker, MEASUREMENT)], ..Default::default() },
         ..Default::default()
     };
     let mut ext = sp_io::TestExternalities::from(genesis.build_storage().unwrap());

@@ -7,14 +7,16 @@
 //! ```
 
 use crate::{
-    AdmissionMs, Config, Error, Event, EvidenceBlocks, EvidencePolicy, EvidenceRoot, Instances, Judged, Measurements,
-    Pallet, Refusal, RegistrationsInBlock, Verdict, Workers, collateral::Store,
+    AdmissionMs, Config, Error, Event, EvidenceBlocks, EvidencePolicies, EvidenceRoot, GATEKEEPER_ADMISSION_MS_DEFAULT,
+    Instances, Judged, Measurements, Pallet, Refusal, RegistrationsInBlock, Verdict, WORKER_ADMISSION_MS_DEFAULT,
+    Workers, collateral::Store,
 };
 use codec::Encode;
 use frame_support::{pallet_prelude::*, traits::Time as _};
 use frame_system::pallet_prelude::BlockNumberFor;
+use phala_evidence::Policy;
 use phala_messages::{
-    Attested, BlockRef, GenesisHash, Hash, InstanceKey, WorkerId, WorkerRecord,
+    Attested, BlockRef, GenesisHash, Hash, InstanceKey, Role, WorkerId, WorkerRecord,
     address::endpoint_is_well_formed,
     limits::{REGISTRATION_BLOCK_AGE_MAX, REGISTRATIONS_PER_BLOCK_MAX},
     registration::Submission,
@@ -40,11 +42,34 @@ impl<T: Config> Pallet<T> {
         Self::judge(submission).map(|judgement| judgement.attested)
     }
 
-    /// Whether `instance` is the worker's current process, its admission has not run out, and the network
-    /// still allows what it runs.
-    pub fn is_admitted(worker: &WorkerId, instance: &InstanceKey) -> bool {
-        Workers::<T>::get(worker).is_some_and(|record| {
-            record.admits(instance, Self::now()) && Measurements::<T>::contains_key(record.attested.measurement)
+    /// Whether the machine registered in `role`, `instance` is its current process, its admission has not run out,
+    /// and the network still allows what it runs.
+    pub fn is_admitted(worker: &WorkerId, instance: &InstanceKey, role: Role) -> bool {
+        Self::registered(worker, role).is_some_and(|record| {
+            record.admits(instance, Self::now()) && Measurements::<T>::contains_key(role, record.attested.measurement)
+        })
+    }
+
+    /// The record of a machine that registered in `role`, admitted or expired.
+    pub fn registered(worker: &WorkerId, role: Role) -> Option<WorkerRecord> {
+        Workers::<T>::get(worker).filter(|record| record.has_role(role))
+    }
+
+    /// Which machines are current enough for a role: what was set, or [`Policy::strict`] for workers and
+    /// [`Policy::key_holders`] for gatekeepers.
+    pub fn policy(role: Role) -> Policy {
+        EvidencePolicies::<T>::get(role).unwrap_or(match role {
+            Role::Worker => Policy::strict(),
+            Role::Gatekeeper => Policy::key_holders(),
+        })
+    }
+
+    /// How long an admission lasts in a role, milliseconds: what genesis says, or [`WORKER_ADMISSION_MS_DEFAULT`] and
+    /// [`GATEKEEPER_ADMISSION_MS_DEFAULT`].
+    pub fn admission_ms(role: Role) -> u64 {
+        AdmissionMs::<T>::get(role).unwrap_or(match role {
+            Role::Worker => WORKER_ADMISSION_MS_DEFAULT,
+            Role::Gatekeeper => GATEKEEPER_ADMISSION_MS_DEFAULT,
         })
     }
 
@@ -84,9 +109,9 @@ impl<T: Config> Pallet<T> {
         RegistrationsInBlock::<T>::mutate(|count| *count = count.saturating_add(1));
 
         let Submission { registration, block, .. } = submission;
-        let (worker, instance) = (registration.worker, registration.instance);
+        let (worker, instance, role) = (registration.worker, registration.instance, registration.role);
         let (now, this_block) = (Self::now(), Self::block());
-        let expires_at = now.saturating_add(AdmissionMs::<T>::get()).min(judgement.valid_until);
+        let expires_at = now.saturating_add(Self::admission_ms(role)).min(judgement.valid_until);
         let attested = judgement.attested;
         let before = Workers::<T>::get(worker);
         let old = before.as_ref().map(|record| record.registration.instance);
@@ -127,8 +152,10 @@ impl<T: Config> Pallet<T> {
         ensure!(RegistrationsInBlock::<T>::get() < REGISTRATIONS_PER_BLOCK_MAX, Refusal::BlockFull);
         let used = EvidenceBlocks::<T>::get(worker).is_some_and(|newest| submission.block.number <= newest);
         ensure!(!used, Refusal::EvidenceUsed);
-        let registered_now = Workers::<T>::get(worker).is_some_and(|record| record.admitted_at == Self::now());
-        ensure!(!registered_now, Refusal::RegisteredThisBlock);
+        if let Some(record) = Workers::<T>::get(worker) {
+            ensure!(record.admitted_at != Self::now(), Refusal::RegisteredThisBlock);
+            ensure!(record.has_role(submission.registration.role), Refusal::RoleChanged);
+        }
         let taken = Instances::<T>::get(instance).is_some_and(|owner| owner != *worker);
         ensure!(!taken, Refusal::InstanceTaken);
         Ok(())
@@ -162,8 +189,9 @@ impl<T: Config> Pallet<T> {
             phala_evidence::verify(&submission.quote, &root, &Store::<T>::default(), Self::now()).map_err(refuse)?;
         let expected = submission.registration.report_data(&submission.block.hash, &Self::genesis());
         ensure!(report.report_data == expected, Refusal::ReportData);
-        let attested = EvidencePolicy::<T>::get().judge(&report).map_err(refuse)?;
-        ensure!(Measurements::<T>::contains_key(attested.measurement), Refusal::Measurement);
+        let role = submission.registration.role;
+        let attested = Self::policy(role).judge(&report).map_err(refuse)?;
+        ensure!(Measurements::<T>::contains_key(role, attested.measurement), Refusal::Measurement);
         Ok(Judgement { attested, valid_until: report.valid_until })
     }
 

@@ -2,7 +2,7 @@
 //! `tests_of_evidence.rs`.
 
 use crate::{
-    AdmissionMs, Call, Error, Event, EvidenceBlocks, EvidencePolicy, EvidenceRoot, GenesisRoot, Instances, Judged,
+    AdmissionMs, Call, Error, Event, EvidenceBlocks, EvidencePolicies, EvidenceRoot, GenesisRoot, Instances, Judged,
     Measurements, RECORD_KEPT_MS, Refusal, RegistrationsInBlock, SWEEP_BLOCKS, SWEEP_RECORDS_MAX, SweptUpTo, Verdict,
     WeightInfo, Workers, mock::*, weights::SubstrateWeight,
 };
@@ -10,7 +10,7 @@ use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::Hooks, weights::Weight};
 use phala_evidence::{DEVELOPMENT_ROOT_DER, INTEL_ROOT_DER, Policy, TrustedRoot};
 use phala_messages::{
-    Hash, InstanceKey, Root, TcbStatus, WorkerRecord, calls,
+    Hash, InstanceKey, Role, Root, TcbStatus, WorkerRecord, calls,
     collateral::Collateral as Piece,
     limits::{REGISTRATION_BLOCK_AGE_MAX, REGISTRATIONS_PER_BLOCK_MAX},
     storage,
@@ -30,7 +30,7 @@ fn record(n: u8) -> WorkerRecord {
 }
 
 fn is_admitted(n: u8, instance: u8) -> bool {
-    Registry::is_admitted(&worker(n), &InstanceKey([instance; 32]))
+    Registry::is_admitted(&worker(n), &InstanceKey([instance; 32]), Role::Worker)
 }
 
 mod rules {
@@ -283,7 +283,7 @@ mod records {
     #[test]
     fn how_long_an_admission_lasts_is_the_networks_choice() {
         run(|| {
-            AdmissionMs::<Test>::put(5_000);
+            AdmissionMs::<Test>::insert(Role::Worker, 5_000);
             assert_ok!(register_judged(&without_evidence(1, 1, HEIGHT - 1)));
             assert_eq!(record(1).expires_at, NOW.saturating_add(5_000));
         });
@@ -294,8 +294,62 @@ mod records {
         run(|| {
             assert_ok!(register_judged(&without_evidence(1, 1, HEIGHT - 1)));
             assert!(is_admitted(1, 1));
-            assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), MEASUREMENT));
+            assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), Role::Worker, MEASUREMENT));
             assert!(!is_admitted(1, 1));
+        });
+    }
+}
+
+mod roles {
+    use super::*;
+
+    fn as_gatekeeper(n: u8, instance: u8, number: u32) -> phala_messages::registration::Submission {
+        let mut registration = registration(n, instance);
+        registration.role = Role::Gatekeeper;
+        submission(n, registration, block(number), vec![])
+    }
+
+    #[test]
+    fn a_gatekeeper_is_admitted_as_one_and_for_a_shorter_time() {
+        run(|| {
+            Measurements::<Test>::insert(Role::Gatekeeper, MEASUREMENT, ());
+            assert_ok!(register_judged(&as_gatekeeper(1, 1, HEIGHT - 1)));
+            assert_eq!(record(1).expires_at, NOW.saturating_add(HOUR_MS / 4));
+            assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32]), Role::Gatekeeper));
+            assert!(!is_admitted(1, 1));
+            assert!(Registry::registered(&worker(1), Role::Gatekeeper).is_some());
+            assert_eq!(Registry::registered(&worker(1), Role::Worker), None);
+        });
+    }
+
+    #[test]
+    fn a_measurement_listed_for_one_role_counts_for_no_other() {
+        run(|| {
+            assert_ok!(register_judged(&as_gatekeeper(1, 1, HEIGHT - 1)));
+            assert!(!Registry::is_admitted(&worker(1), &InstanceKey([1; 32]), Role::Gatekeeper));
+            assert_ok!(Registry::allow_measurement(RuntimeOrigin::root(), Role::Gatekeeper, MEASUREMENT));
+            assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32]), Role::Gatekeeper));
+            assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), Role::Worker, MEASUREMENT));
+            assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32]), Role::Gatekeeper));
+        });
+    }
+
+    #[test]
+    fn a_machine_keeps_its_role() {
+        run(|| {
+            assert_ok!(register_judged(&without_evidence(1, 1, HEIGHT - 2)));
+            at(HEIGHT + 1, NOW.saturating_add(2_000));
+            assert_refused(&as_gatekeeper(1, 1, HEIGHT), Refusal::RoleChanged);
+            assert_refused(&without_evidence(1, 1, HEIGHT), Refusal::RootMissing);
+        });
+    }
+
+    #[test]
+    fn the_identity_signs_the_role() {
+        run(|| {
+            let mut altered = without_evidence(1, 1, HEIGHT - 1);
+            altered.registration.role = Role::Gatekeeper;
+            assert_refused(&altered, Refusal::IdentitySignature);
         });
     }
 }
@@ -381,16 +435,16 @@ mod administration {
     fn measurements_are_listed_and_unlisted_once() {
         run(|| {
             let measurement = Hash([9; 32]);
-            assert_ok!(Registry::allow_measurement(RuntimeOrigin::root(), measurement));
-            assert_eq!(events(), [Event::MeasurementAllowed { measurement }]);
+            assert_ok!(Registry::allow_measurement(RuntimeOrigin::root(), Role::Worker, measurement));
+            assert_eq!(events(), [Event::MeasurementAllowed { role: Role::Worker, measurement }]);
             assert_noop!(
-                Registry::allow_measurement(RuntimeOrigin::root(), measurement),
+                Registry::allow_measurement(RuntimeOrigin::root(), Role::Worker, measurement),
                 Error::<Test>::MeasurementListed
             );
-            assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), measurement));
-            assert_eq!(events().last(), Some(&Event::MeasurementDisallowed { measurement }));
+            assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), Role::Worker, measurement));
+            assert_eq!(events().last(), Some(&Event::MeasurementDisallowed { role: Role::Worker, measurement }));
             assert_noop!(
-                Registry::disallow_measurement(RuntimeOrigin::root(), measurement),
+                Registry::disallow_measurement(RuntimeOrigin::root(), Role::Worker, measurement),
                 Error::<Test>::MeasurementNotListed
             );
         });
@@ -400,9 +454,12 @@ mod administration {
     fn only_the_administrator_administers() {
         run(|| {
             let anyone = || RuntimeOrigin::signed([1; 32].into());
-            assert_eq!(Registry::allow_measurement(anyone(), MEASUREMENT), Err(DispatchError::BadOrigin));
-            assert_eq!(Registry::disallow_measurement(anyone(), MEASUREMENT), Err(DispatchError::BadOrigin));
-            assert_eq!(Registry::set_policy(anyone(), Policy::strict()), Err(DispatchError::BadOrigin));
+            assert_eq!(Registry::allow_measurement(anyone(), Role::Worker, MEASUREMENT), Err(DispatchError::BadOrigin));
+            assert_eq!(
+                Registry::disallow_measurement(anyone(), Role::Worker, MEASUREMENT),
+                Err(DispatchError::BadOrigin)
+            );
+            assert_eq!(Registry::set_policy(anyone(), Role::Worker, Policy::strict()), Err(DispatchError::BadOrigin));
             let root = Registry::set_root(anyone(), Root::Intel, INTEL_ROOT_DER.to_vec().try_into().unwrap());
             assert_eq!(root.unwrap_err().error, DispatchError::BadOrigin);
         });
@@ -411,12 +468,14 @@ mod administration {
     #[test]
     fn a_policy_is_strict_until_another_is_set() {
         run(|| {
-            assert_eq!(EvidencePolicy::<Test>::get(), Policy::strict());
+            assert_eq!(Registry::policy(Role::Worker), Policy::strict());
+            assert_eq!(Registry::policy(Role::Gatekeeper), Policy::key_holders());
             let mut policy = Policy::strict();
             policy.accept = policy.accept.with(TcbStatus::OutOfDate);
-            assert_ok!(Registry::set_policy(RuntimeOrigin::root(), policy));
-            assert_eq!(EvidencePolicy::<Test>::get(), policy);
-            assert_eq!(events(), [Event::PolicySet]);
+            assert_ok!(Registry::set_policy(RuntimeOrigin::root(), Role::Worker, policy));
+            assert_eq!(Registry::policy(Role::Worker), policy);
+            assert_eq!(Registry::policy(Role::Gatekeeper), Policy::key_holders());
+            assert_eq!(events(), [Event::PolicySet { role: Role::Worker }]);
         });
     }
 
@@ -460,24 +519,29 @@ mod genesis {
         policy.tcb_evaluation_number_min = 7;
         let config = crate::GenesisConfig::<Test> {
             root: Some(TrustedRoot::insecure_development().into()),
-            measurements: vec![MEASUREMENT, Hash([1; 32])],
-            policy: Some(policy),
-            admission_ms: Some(60_000),
+            measurements: vec![(Role::Worker, MEASUREMENT), (Role::Gatekeeper, Hash([1; 32]))],
+            policies: vec![(Role::Gatekeeper, policy)],
+            admission_ms: vec![(Role::Gatekeeper, 60_000)],
             ..Default::default()
         };
         sp_io::TestExternalities::from(config.build_storage().unwrap()).execute_with(|| {
             assert_eq!(EvidenceRoot::<Test>::get(), Some(TrustedRoot::insecure_development()));
+            assert!(Measurements::<Test>::contains_key(Role::Worker, MEASUREMENT));
+            assert!(Measurements::<Test>::contains_key(Role::Gatekeeper, Hash([1; 32])));
             assert_eq!(Measurements::<Test>::iter().count(), 2);
-            assert_eq!(EvidencePolicy::<Test>::get(), policy);
-            assert_eq!(AdmissionMs::<Test>::get(), 60_000);
+            assert_eq!(EvidencePolicies::<Test>::get(Role::Worker), None);
+            assert_eq!(Registry::policy(Role::Gatekeeper), policy);
+            assert_eq!(Registry::admission_ms(Role::Worker), HOUR_MS);
+            assert_eq!(Registry::admission_ms(Role::Gatekeeper), 60_000);
         });
     }
 
     #[test]
-    fn a_network_without_a_specification_admits_nobody_and_admissions_last_an_hour() {
+    fn a_network_without_a_specification_admits_nobody_and_knows_how_long_admissions_last() {
         new_test_ext().execute_with(|| {
             assert_eq!(EvidenceRoot::<Test>::get(), None);
-            assert_eq!(AdmissionMs::<Test>::get(), HOUR_MS);
+            assert_eq!(Registry::admission_ms(Role::Worker), HOUR_MS);
+            assert_eq!(Registry::admission_ms(Role::Gatekeeper), HOUR_MS / 4);
         });
     }
 
@@ -496,19 +560,19 @@ mod genesis {
     fn a_specification_survives_being_written_and_read() {
         let config = crate::GenesisConfig::<Test> {
             root: Some(TrustedRoot::intel().into()),
-            measurements: vec![MEASUREMENT],
-            policy: Some(Policy::strict()),
-            admission_ms: None,
+            measurements: vec![(Role::Worker, MEASUREMENT), (Role::Gatekeeper, MEASUREMENT)],
+            policies: vec![(Role::Worker, Policy::strict())],
+            admission_ms: vec![],
             ..Default::default()
         };
         let json = serde_json::to_value(&config).unwrap();
         assert_eq!(json["root"]["root"], "intel");
-        assert_eq!(json["measurements"][0], MEASUREMENT.to_string());
+        assert_eq!(json["measurements"][1], serde_json::json!(["gatekeeper", MEASUREMENT.to_string()]));
         let read: crate::GenesisConfig<Test> = serde_json::from_value(json).unwrap();
         assert_eq!(read.root, config.root);
         assert_eq!(
-            (read.measurements, read.policy, read.admission_ms),
-            (config.measurements, config.policy, config.admission_ms)
+            (read.measurements, read.policies, read.admission_ms),
+            (config.measurements, config.policies, config.admission_ms)
         );
         let wrong = serde_json::json!({ "root": "intel", "certificate": "xyz" });
         assert!(serde_json::from_value::<GenesisRoot>(wrong).is_err());
@@ -528,15 +592,21 @@ mod contract {
         new_test_ext().execute_with(|| {
             let submission = without_evidence(1, 1, 1);
             let piece = Piece::RootCrl { crl: vec![1, 2, 3].try_into().unwrap() };
-            let measurement = MEASUREMENT;
+            let (role, measurement) = (Role::Gatekeeper, MEASUREMENT);
             let pairs = [
                 (register(submission.clone()), calls::Registry::Register { submission: Box::new(submission) }),
                 (
                     Call::store_collateral { collateral: Box::new(piece.clone()) },
                     calls::Registry::StoreCollateral { collateral: Box::new(piece) },
                 ),
-                (Call::allow_measurement { measurement }, calls::Registry::AllowMeasurement { measurement }),
-                (Call::disallow_measurement { measurement }, calls::Registry::DisallowMeasurement { measurement }),
+                (
+                    Call::allow_measurement { role, measurement },
+                    calls::Registry::AllowMeasurement { role, measurement },
+                ),
+                (
+                    Call::disallow_measurement { role, measurement },
+                    calls::Registry::DisallowMeasurement { role, measurement },
+                ),
             ];
             for (ours, theirs) in pairs {
                 assert_eq!(RuntimeCall::from(ours).encode(), calls::Call::Registry(theirs).encode());

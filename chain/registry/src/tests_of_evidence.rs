@@ -1,7 +1,7 @@
 //! Registrations with evidence that a simulated TEE mints, from the wire to the record.
 
 use crate::{
-    COLLATERAL_PIECES_MAX, Call, Collateral, Event, EvidencePolicy, EvidenceRoot, Judged, Refusal, Verdict, Workers,
+    COLLATERAL_PIECES_MAX, Call, Collateral, Event, EvidenceRoot, Judged, Refusal, Verdict, Workers,
     fixture::{FIXTURE, Fixture},
     mock::*,
 };
@@ -9,7 +9,7 @@ use codec::{Decode, Encode};
 use frame_support::{assert_noop, assert_ok};
 use phala_evidence::{CollateralKey, DEVELOPMENT_ROOT_DER, Rejection, TrustedRoot};
 use phala_messages::{
-    Attested, BlockRef, InstanceKey, Measurement, Root, TcbStatus, Tee,
+    Attested, BlockRef, InstanceKey, Measurement, Role, Root, TcbStatus, Tee,
     collateral::Collateral as Piece,
     registration::{Registration, Submission},
 };
@@ -63,7 +63,7 @@ fn store(piece: Piece) -> Call<Test> {
 /// Trusts the development root, lists the measurement and stores all collateral through the front door.
 fn arrange() {
     EvidenceRoot::<Test>::put(TrustedRoot::insecure_development());
-    Registry::allow_measurement(RuntimeOrigin::root(), measurement()).unwrap();
+    Registry::allow_measurement(RuntimeOrigin::root(), Role::Worker, measurement()).unwrap();
     for piece in Pki::development().collateral(window()) {
         assert!(validate(store(piece.clone())).is_ok());
         assert_ok!(apply(store(piece)).unwrap());
@@ -88,7 +88,7 @@ fn a_machine_with_good_evidence_becomes_a_worker() {
         let record = Workers::<Test>::get(worker(1)).unwrap();
         assert_eq!((record.registration, record.attested), (submission.registration, attested));
         assert_eq!(record.expires_at, NOW.saturating_add(3_600_000));
-        assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32])));
+        assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32]), Role::Worker));
         assert_eq!(Judged::<Test>::get(), None);
     });
 }
@@ -113,7 +113,7 @@ fn a_pool_keeps_one_registration_of_a_worker_the_one_over_the_later_block() {
 fn a_young_network_takes_collateral_and_registration_in_one_block() {
     run(|| {
         EvidenceRoot::<Test>::put(TrustedRoot::insecure_development());
-        Registry::allow_measurement(RuntimeOrigin::root(), measurement()).unwrap();
+        Registry::allow_measurement(RuntimeOrigin::root(), Role::Worker, measurement()).unwrap();
         let mut pieces = Pki::development().collateral(window()).into_iter();
         let list = store(pieces.next().unwrap());
         let rest: Vec<_> = pieces.map(store).collect();
@@ -133,7 +133,7 @@ fn a_young_network_takes_collateral_and_registration_in_one_block() {
         for call in [list].into_iter().chain(rest).chain([registration]) {
             assert_ok!(apply(call).unwrap());
         }
-        assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32])));
+        assert!(Registry::is_admitted(&worker(1), &InstanceKey([1; 32]), Role::Worker));
         // From now on a pool judges by itself.
         let unjudged = register(without_evidence(2, 2, HEIGHT - 1));
         assert!(validate(unjudged).is_err());
@@ -174,7 +174,7 @@ fn code_that_is_not_on_the_list_is_refused() {
         let (ours, cited) = (registration(1, 1), block(HEIGHT - 1));
         let other_code = quote_with(&ours, &cited, |td| td.mr_td[0] ^= 1);
         assert_refused(&submission(1, ours, cited, other_code), Refusal::Measurement);
-        assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), measurement()));
+        assert_ok!(Registry::disallow_measurement(RuntimeOrigin::root(), Role::Worker, measurement()));
         assert_refused(&good(1, 1, HEIGHT - 1), Refusal::Measurement);
     });
 }
@@ -204,12 +204,12 @@ fn what_the_evidence_breaks_is_told_by_its_own_code() {
 fn the_policy_decides_which_status_is_good_enough() {
     run(|| {
         arrange();
-        let mut policy = EvidencePolicy::<Test>::get();
+        let mut policy = Registry::policy(Role::Worker);
         policy.tcb_evaluation_number_min = u32::MAX;
-        assert_ok!(Registry::set_policy(RuntimeOrigin::root(), policy));
+        assert_ok!(Registry::set_policy(RuntimeOrigin::root(), Role::Worker, policy));
         assert_refused(&good(1, 1, HEIGHT - 1), Refusal::Evidence(Rejection::TcbEvaluationTooOld.code()));
         policy.tcb_evaluation_number_min = 0;
-        assert_ok!(Registry::set_policy(RuntimeOrigin::root(), policy));
+        assert_ok!(Registry::set_policy(RuntimeOrigin::root(), Role::Worker, policy));
         assert_ok!(apply(register(good(1, 1, HEIGHT - 1))).unwrap());
     });
 }

@@ -8,7 +8,7 @@ use frame_support::{
 };
 use frame_system::{EnsureRoot, limits};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
-use phala_messages::{InstanceKey, WorkerId};
+use phala_messages::{InstanceKey, Role, WorkerId};
 use sp_runtime::{
     FixedPointNumber, Perquintill,
     traits::{Bounded, ConvertInto, One, OpaqueKeys},
@@ -170,20 +170,20 @@ impl pallet_registry::BenchmarkHelper for BenchmarkTime {
     }
 }
 
-/// Programs ask the registry about workers.
+/// Programs ask the registry about workers. A gatekeeper is none.
 pub struct Registered;
 
 impl pallet_programs::Workers for Registered {
     fn admits(worker: &WorkerId, instance: &InstanceKey) -> bool {
-        Registry::is_admitted(worker, instance)
+        Registry::is_admitted(worker, instance, Role::Worker)
     }
 
     fn instance(worker: &WorkerId) -> Option<InstanceKey> {
-        pallet_registry::Workers::<Runtime>::get(worker).map(|record| record.registration.instance)
+        Registry::registered(worker, Role::Worker).map(|record| record.registration.instance)
     }
 
     fn exists(worker: &WorkerId) -> bool {
-        pallet_registry::Workers::<Runtime>::contains_key(worker)
+        Registry::registered(worker, Role::Worker).is_some()
     }
 
     #[cfg(feature = "runtime-benchmarks")]

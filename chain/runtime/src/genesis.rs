@@ -9,7 +9,7 @@
 //! `dev` and `local` trust the development root of simulated TEEs and have sudo (Alice); they exist in the
 //! default build only. `production` trusts Intel's root and exists in the `production` build only. No preset
 //! lists measurements: whoever makes a chain specification lists those of the worker it built
-//! (`registry.measurements`).
+//! (`registry.measurements`: pairs of role and measurement).
 
 use crate::{AccountId, constants::*, opaque::SessionKeys};
 use alloc::{vec, vec::Vec};

@@ -64,8 +64,15 @@ fn calls_are_encoded_as_the_runtime_encodes_them() {
             pallet_programs::Call::command { program, sealed: vec![1; 300].try_into().unwrap_or_default() }.into(),
         ),
         (
-            Call::Registry(calls::Registry::AllowMeasurement { measurement: phala_messages::Hash([5; 32]) }),
-            pallet_registry::Call::allow_measurement { measurement: phala_messages::Hash([5; 32]) }.into(),
+            Call::Registry(calls::Registry::AllowMeasurement {
+                role: phala_messages::Role::Gatekeeper,
+                measurement: phala_messages::Hash([5; 32]),
+            }),
+            pallet_registry::Call::allow_measurement {
+                role: phala_messages::Role::Gatekeeper,
+                measurement: phala_messages::Hash([5; 32]),
+            }
+            .into(),
         ),
         #[cfg(not(feature = "production"))]
         (

@@ -5,7 +5,7 @@ use crate::{
     client::{ChainError, POLL, decode},
 };
 use phala_messages::{
-    ClusterId, ClusterRecord, Measurement, WorkerId, WorkerRecord,
+    ClusterId, ClusterRecord, Measurement, Role, WorkerId, WorkerRecord,
     calls::{Call, Programs, Registry, Sudo},
     storage,
 };
@@ -106,16 +106,18 @@ impl Client {
         Ok(())
     }
 
-    /// Puts a measurement on the network's list, as its administrator: from then on such workers may register.
+    /// Puts a measurement on the network's list for a role, as its administrator: from then on such machines may
+    /// register in it.
     ///
     /// # Errors
     /// [`SubmitError`].
     pub async fn allow_measurement(
         &self,
         administrator: &KeyPair,
+        role: Role,
         measurement: Measurement,
     ) -> Result<(), SubmitError> {
-        let call = Box::new(Call::Registry(Registry::AllowMeasurement { measurement }));
+        let call = Box::new(Call::Registry(Registry::AllowMeasurement { role, measurement }));
         self.submit_and_wait(administrator, &Call::Sudo(Sudo::Sudo { call })).await?;
         Ok(())
     }

@@ -7,13 +7,18 @@
 //! `compact length ‖ preamble ‖ extension ‖ call`. Preamble: `0x84 ‖ address ‖ signature` when an account signs, `0x45 ‖ 0x00`
 //! (general transaction, extension version 0) when the call carries its own authority.
 
+use crate::Signature;
 use crate::{
     anchor::SignedAnchor,
     collateral::Collateral,
     command::SealedCommand,
-    ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ProgramId, WorkerId},
+    custody::{
+        Complaint, Confirmation, DeliveryBatch, KeyRequest, LogCommitment, OutputReport, Parameters, RootGeneration,
+        Signed,
+    },
+    ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
     program::{Manifest, Name, SignedReady},
-    registration::Submission,
+    registration::{Role, Submission},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use codec::{Compact, Encode};
@@ -37,6 +42,9 @@ pub enum Call {
     /// Programs.
     #[codec(index = 51)]
     Programs(Programs),
+    /// Gatekeepers and their key shares.
+    #[codec(index = 52)]
+    Custody(Box<Custody>),
 }
 
 /// An account as an address: `MultiAddress::Id`.
@@ -103,12 +111,16 @@ pub enum Registry {
     /// Root lists a measurement.
     #[codec(index = 2)]
     AllowMeasurement {
+        /// Of which role's code.
+        role: Role,
         /// Which.
         measurement: Hash,
     },
     /// Root unlists a measurement.
     #[codec(index = 3)]
     DisallowMeasurement {
+        /// Of which role's code.
+        role: Role,
         /// Which.
         measurement: Hash,
     },
@@ -173,6 +185,90 @@ pub enum Programs {
     Anchor {
         /// Signed by its instance.
         anchor: SignedAnchor,
+    },
+}
+
+/// Calls of `pallet-custody`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Custody {
+    /// A validator bonds for its gatekeeper.
+    #[codec(index = 0)]
+    Bond {
+        /// The machine.
+        gatekeeper: WorkerId,
+        /// What it deals with.
+        participant: ParticipantKey,
+        /// By the gatekeeper's identity, over its [`crate::custody::Candidacy`].
+        consent: Signature,
+    },
+    /// A candidate leaves.
+    #[codec(index = 1)]
+    Unbond,
+    /// A candidate that has left takes its bond back.
+    #[codec(index = 2)]
+    WithdrawBond,
+    /// Governance approves a candidate.
+    #[codec(index = 3)]
+    Approve {
+        /// Whose.
+        account: Account,
+    },
+    /// Governance expels a candidate.
+    #[codec(index = 4)]
+    Expel {
+        /// Whose.
+        account: Account,
+    },
+    /// Governance sets times and amounts.
+    #[codec(index = 5)]
+    SetParameters {
+        /// All of them.
+        parameters: Parameters,
+    },
+    /// Governance wants a new master key.
+    #[codec(index = 6)]
+    RotateRoot,
+    /// Governance gives a master key up that no program uses.
+    #[codec(index = 7)]
+    CloseRoot {
+        /// Which.
+        root: RootGeneration,
+    },
+    /// A dealer commits to its log. Carries its own authority.
+    #[codec(index = 8)]
+    CommitLog {
+        /// Signed by its instance.
+        commitment: Signed<LogCommitment>,
+    },
+    /// A player confirms logs. Carries its own authority.
+    #[codec(index = 9)]
+    Confirm {
+        /// Signed by its instance.
+        confirmation: Signed<Confirmation>,
+    },
+    /// A player reports an output. Carries its own authority.
+    #[codec(index = 10)]
+    ReportOutput {
+        /// Signed by its instance.
+        report: Box<Signed<OutputReport>>,
+    },
+    /// A player complains of a dealer. Carries its own authority.
+    #[codec(index = 11)]
+    Complain {
+        /// Signed by its instance.
+        complaint: Box<Signed<Complaint>>,
+    },
+    /// A gatekeeper logs what it delivered. Carries its own authority.
+    #[codec(index = 12)]
+    LogDeliveries {
+        /// Signed by its instance.
+        batch: Signed<DeliveryBatch>,
+    },
+    /// A worker asks for a program's key. Carries its own authority.
+    #[codec(index = 13)]
+    RequestKey {
+        /// Signed by its instance.
+        request: Signed<KeyRequest>,
     },
 }
 

@@ -84,6 +84,10 @@ id!(
     InstanceKey
 );
 id!(
+    /// The Ed25519 public key that a gatekeeper deals and acknowledges with, kept over restarts.
+    ParticipantKey
+);
+id!(
     /// An X25519 public key that requests or commands are sealed to.
     TransportKey
 );

@@ -16,6 +16,7 @@
 //! query         caller → worker: whom I ask, and who I am
 //! transcript    how requests and responses are hashed
 //! anchor        worker → chain: after so many commands my state is this
+//! custody       gatekeeper → chain: how key shares are made, handed on and delivered
 //! refusal       chain → worker: why a message is not taken
 //! address       hosts and URLs, as people write them
 //! receipt       worker → caller: this answer came from that code, state and machine
@@ -38,6 +39,7 @@ pub mod attested;
 pub mod calls;
 pub mod collateral;
 pub mod command;
+pub mod custody;
 pub mod ids;
 pub mod limits;
 pub mod program;
@@ -52,8 +54,8 @@ pub use anchor::{Anchor, AnchorRecord, ResultLeaf};
 pub use attested::{Attested, Measurement, Root, TcbStatus, Tee};
 pub use command::{CommandRecord, SealedCommand};
 pub use ids::{
-    Account, BlockHash, ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, ProgramId, StateRoot, TransportKey,
-    WorkerId,
+    Account, BlockHash, ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, StateRoot,
+    TransportKey, WorkerId,
 };
 pub use program::{ClusterRecord, Manifest, ProgramLimits, ProgramRecord, ProgramStatus};
 pub use receipt::{AnchorRef, CommandProof, Receipt, SignedReceipt, Subject};

@@ -73,6 +73,19 @@ pub const REGISTRATIONS_PER_BLOCK_MAX: u32 = 16;
 /// How old the block named in a registration's evidence may be, in blocks.
 pub const REGISTRATION_BLOCK_AGE_MAX: u32 = 100;
 
+/// Gatekeepers that share one master key: each round costs them the square of it in messages.
+pub const GATEKEEPERS_MAX: u32 = 64;
+/// Evidence of a complaint: two signed commitments of the longest polynomial are about 9 KiB.
+pub const COMPLAINT_EVIDENCE_BYTES_MAX: u32 = 16 * 1024;
+/// Deliveries that one batch of a gatekeeper's log may hold.
+pub const DELIVERIES_PER_BATCH_MAX: u32 = 65_536;
+/// Key requests that wait on chain, of all workers together.
+pub const KEY_REQUESTS_MAX: u32 = 4_096;
+/// Key requests of one worker that wait.
+pub const KEY_REQUESTS_PER_WORKER_MAX: u32 = 64;
+/// How old the block named in a key request may be, in blocks.
+pub const KEY_REQUEST_BLOCK_AGE_MAX: u32 = 50;
+
 /// What one entry of `wasi:keyvalue` counts against [`STATE_BYTES_MAX`].
 ///
 /// # Units

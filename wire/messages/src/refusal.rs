@@ -5,7 +5,7 @@
 //! `InvalidTransaction::Custom(n)`. Here that byte gets its meaning back.
 //!
 //! # Shape
-//! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs.
+//! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs. 192–239: custody.
 //!
 //! # Properties
 //! - Every code stands for one rule, for ever: a code is never given to another rule.
@@ -75,8 +75,8 @@ refusals! {
     IdentitySignature = 132, "the registration is not signed by the worker's identity";
     /// The quote was taken over something else.
     ReportData = 133, "the quote was not taken over this registration, block and network";
-    /// The code that the machine runs is not on the list.
-    Measurement = 134, "the measurement is not on the network's list of allowed ones";
+    /// The code that the machine runs is not on its role's list.
+    Measurement = 134, "the measurement is not on the network's list of allowed ones for its role";
     /// A simulated TEE on a network that wants real ones.
     DevelopmentRoot = 135, "the evidence comes from a simulated TEE, which this network refuses";
     /// A certificate is called Intel's and is not.
@@ -93,6 +93,9 @@ refusals! {
     CollateralNotNewer = 141, "the chain has this piece of collateral or a newer one";
     /// The chain keeps a bounded number of pieces.
     CollateralFull = 142, "the chain already holds as many pieces of collateral as it may";
+
+    /// A machine keeps its role for as long as its record stands.
+    RoleChanged = 143, "the machine is registered in another role: use another identity";
 
     /// No such program, or it was removed.
     ProgramUnknown = 160, "no such program";
@@ -118,6 +121,69 @@ refusals! {
     AnchorTooLong = 170, "the anchor answers more commands than one anchor may";
     /// The anchor answers commands that nobody sent.
     AnchorBeyondCommands = 171, "the anchor answers commands that were never sent";
+
+    /// The chain has not opened it.
+    RoundUnknown = 192, "no round has this number yet";
+    /// It made an epoch or was abandoned; another one follows under another number.
+    RoundOver = 193, "the round is over";
+    /// See [`crate::custody::RoundRecord::dealers`].
+    NotDealer = 194, "the gatekeeper is not a dealer of the round";
+    /// See [`crate::custody::RoundRecord::players`].
+    NotPlayer = 195, "the gatekeeper is not a player of the round";
+    /// Logs are committed while dealers deal.
+    NotDealing = 196, "the round is no longer in its dealing phase";
+    /// Logs are confirmed once they are committed, and until they are selected.
+    NotConfirming = 197, "the round is not in its confirming phase";
+    /// Outputs follow from selected logs.
+    NotReporting = 198, "the round is not in its reporting phase yet";
+    /// One log of a dealer per round.
+    LogCommitted = 199, "the dealer has committed to a log in this round";
+    /// A log in which more stand open than may fail gives the key away.
+    LogRevealsTooMuch = 200, "the log reveals more shares than a round can bear";
+    /// One confirmation of a player per round.
+    Confirmed = 201, "the player has confirmed logs in this round";
+    /// A confirmation names only logs that the chain knows.
+    LogUnknown = 202, "the confirmation names a dealer without a log";
+    /// One report of a player per round.
+    Reported = 203, "the player has reported an output in this round";
+    /// See [`crate::custody::OutputReport::polynomial`].
+    OutputMalformed = 204, "the polynomial has not as many points as the round's threshold, or does not start with the group key";
+    /// The master key is handed on, never changed.
+    GroupKeyChanged = 205, "the output has another group key than the root";
+    /// Only gatekeepers that governance approved keep a log of deliveries.
+    NotApproved = 206, "the gatekeeper has no approved candidacy";
+    /// No current admission as a gatekeeper: never registered, in another role, or expired.
+    GatekeeperNotAdmitted = 207, "the gatekeeper's admission has expired or never was: register first";
+    /// Not signed by the gatekeeper's current instance: an older process, a clone, or a forger.
+    GatekeeperSignature = 208, "the message is not signed by the gatekeeper's current instance";
+    /// One complaint of a player per round.
+    Complained = 209, "the player has complained in this round";
+    /// The chain checked the evidence.
+    ComplaintUnfounded = 210, "the evidence does not prove the complaint";
+    /// A complaint without evidence.
+    ComplaintEmpty = 211, "the complaint has no evidence";
+    /// The batch stands in the log already.
+    DeliveryStale = 212, "the batch of deliveries stands in the log already";
+    /// Batches of a gatekeeper have no gap.
+    DeliveryGap = 213, "an earlier batch of deliveries is missing";
+    /// See [`crate::limits::DELIVERIES_PER_BATCH_MAX`].
+    DeliveryCount = 214, "a batch holds at least one delivery and no more than one batch may";
+    /// Batches follow each other in time and lie in the past.
+    DeliveryBlocks = 215, "the blocks of the batch are not after those of the last one and before the next block";
+    /// No such generation, or its key is not made yet.
+    RootUnknown = 216, "no root of this generation";
+    /// Its key shares were given up.
+    RootClosed = 217, "the root is closed";
+    /// One request of a worker per program.
+    KeyRequested = 218, "the worker's request for this program's key is waiting";
+    /// See [`crate::limits::KEY_REQUESTS_MAX`].
+    KeyRequestsFull = 219, "as many key requests are waiting as may: try again later";
+    /// See [`crate::limits::KEY_REQUESTS_PER_WORKER_MAX`].
+    KeyRequestsOfWorkerFull = 220, "as many key requests of this worker are waiting as may: try again later";
+    /// See [`crate::limits::KEY_REQUEST_BLOCK_AGE_MAX`].
+    KeyRequestTooOld = 221, "the block named in the key request is too old or not there yet: ask again with a recent one";
+    /// The worker does not run the program, or the program's key is not from this root.
+    NotServing = 222, "the worker does not run this program under this root";
 }
 
 #[cfg(test)]

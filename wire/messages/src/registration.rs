@@ -1,4 +1,4 @@
-//! Registration: how a machine becomes a worker.
+//! Registration: how a machine becomes a worker or a gatekeeper.
 //!
 //! ```text
 //! worker                               chain
@@ -11,6 +11,9 @@
 //! ```
 //! A later registration of the same worker replaces its instance: of two clones only the one that
 //! registered last is believed.
+//!
+//! Both roles register alike; a *worker* in these names is a machine of either. What differs is decided by the chain:
+//! which code is allowed, how current the machine must be, and how long an admission lasts.
 
 use crate::{
     Signature,
@@ -30,12 +33,22 @@ pub type Quote = BoundedVec<u8, ConstU32<QUOTE_BYTES_MAX>>;
 pub type Endpoint = BoundedVec<u8, ConstU32<ENDPOINT_BYTES_MAX>>;
 
 /// What a machine wants to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Role {
     /// Runs programs.
     #[codec(index = 0)]
     Worker,
+    /// Holds one share of the master key.
+    #[codec(index = 1)]
+    Gatekeeper,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 2] = [Self::Worker, Self::Gatekeeper];
 }
 
 /// worker → chain: who I am. The quote is taken over its hash.
@@ -123,5 +136,10 @@ impl WorkerRecord {
     /// Whether `instance` is this worker's current process and its admission has not run out at `now`.
     pub fn admits(&self, instance: &InstanceKey, now: UnixMillis) -> bool {
         self.registration.instance == *instance && now < self.expires_at
+    }
+
+    /// Whether the machine registered for this role.
+    pub fn has_role(&self, role: Role) -> bool {
+        self.registration.role == role
     }
 }

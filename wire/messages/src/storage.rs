@@ -4,7 +4,10 @@
 //! `twox128(pallet) ‖ twox128(item)`, then for maps `blake2b128(SCALE(key)) ‖ SCALE(key)` for each key. The runtime's
 //! tests hold these against the storage that FRAME generates.
 
-use crate::ids::{Account, ClusterId, ProgramId, WorkerId};
+use crate::{
+    custody::{EpochNumber, RootGeneration, RoundNumber},
+    ids::{Account, ClusterId, Hash, ProgramId, WorkerId},
+};
 use alloc::vec::Vec;
 use codec::Encode;
 use sp_crypto_hashing::{blake2_128, twox_128};
@@ -66,6 +69,86 @@ pub fn anchor(id: &ProgramId) -> Vec<u8> {
 /// [`crate::CommandRecord`].
 pub fn command(id: &ProgramId, index: u64) -> Vec<u8> {
     entry("Programs", "Commands", &[id.encode(), index.encode()])
+}
+
+/// [`crate::custody::Parameters`].
+pub fn custody_parameters() -> Vec<u8> {
+    item("Custody", "CustodyParameters")
+}
+
+/// [`crate::custody::CandidateRecord`] of an account.
+pub fn candidate(account: &Account) -> Vec<u8> {
+    entry("Custody", "Candidates", &[account.encode()])
+}
+
+/// [`Account`] that bonded for a gatekeeper.
+pub fn gatekeeper_account(gatekeeper: &WorkerId) -> Vec<u8> {
+    entry("Custody", "Gatekeepers", &[gatekeeper.encode()])
+}
+
+/// [`RoundNumber`] of the newest round, running or over.
+pub fn newest_round() -> Vec<u8> {
+    item("Custody", "NewestRound")
+}
+
+/// [`crate::custody::RoundRecord`].
+pub fn round(number: RoundNumber) -> Vec<u8> {
+    entry("Custody", "Rounds", &[number.encode()])
+}
+
+/// [`crate::custody::RoundLogs`].
+pub fn round_logs(number: RoundNumber) -> Vec<u8> {
+    entry("Custody", "Logs", &[number.encode()])
+}
+
+/// [`crate::custody::OutputRecord`] by the output's id.
+pub fn round_output(number: RoundNumber, output: &Hash) -> Vec<u8> {
+    entry("Custody", "Outputs", &[number.encode(), output.encode()])
+}
+
+/// [`crate::custody::ComplaintRecord`] by the place of the player that complains.
+pub fn complaint(number: RoundNumber, by: u32) -> Vec<u8> {
+    entry("Custody", "Complaints", &[number.encode(), by.encode()])
+}
+
+/// [`RootGeneration`] that takes new programs.
+pub fn open_root() -> Vec<u8> {
+    item("Custody", "OpenRoot")
+}
+
+/// [`crate::custody::RootRecord`].
+pub fn root(generation: RootGeneration) -> Vec<u8> {
+    entry("Custody", "Roots", &[generation.encode()])
+}
+
+/// [`crate::custody::EpochRecord`].
+pub fn epoch(number: EpochNumber) -> Vec<u8> {
+    entry("Custody", "Epochs", &[number.encode()])
+}
+
+/// [`RootGeneration`] that a program's key comes from.
+pub fn program_root(program: &ProgramId) -> Vec<u8> {
+    entry("Custody", "ProgramRootOf", &[program.encode()])
+}
+
+/// [`crate::custody::DeliveryHead`].
+pub fn delivery_head(gatekeeper: &WorkerId) -> Vec<u8> {
+    entry("Custody", "DeliveryHeads", &[gatekeeper.encode()])
+}
+
+/// [`crate::custody::DeliveryBatch`].
+pub fn delivery(gatekeeper: &WorkerId, sequence: u64) -> Vec<u8> {
+    entry("Custody", "Deliveries", &[gatekeeper.encode(), sequence.encode()])
+}
+
+/// [`crate::custody::KeyRequestRange`].
+pub fn key_request_range() -> Vec<u8> {
+    item("Custody", "KeyRequestsWaiting")
+}
+
+/// [`crate::custody::KeyRequestRecord`].
+pub fn key_request(index: u64) -> Vec<u8> {
+    entry("Custody", "KeyRequests", &[index.encode()])
 }
 
 /// `frame_system::AccountInfo`: nonce and balance.

@@ -164,6 +164,9 @@ fn registering(vectors: &mut Vectors) {
     vectors.bytes("registration/signing-hash", registration().signing_hash(&block().hash, &GENESIS, &[4, 0, 2]));
     vectors.value("submission", &submission());
     vectors.value("attested", &attested());
+    for role in Role::ALL {
+        vectors.value(&format!("role/{role:?}"), &role);
+    }
     for tee in [Tee::Sgx, Tee::Tdx] {
         vectors.value(&format!("tee/{tee:?}"), &tee);
     }
@@ -278,13 +281,22 @@ fn calls(vectors: &mut Vectors) {
         (
             "sudo",
             Call::Sudo(Sudo::Sudo {
-                call: Box::new(Call::Registry(Registry::AllowMeasurement { measurement: Hash([0xcc; 32]) })),
+                call: Box::new(Call::Registry(Registry::AllowMeasurement {
+                    role: Role::Worker,
+                    measurement: Hash([0xcc; 32]),
+                })),
             }),
         ),
         ("register", Call::Registry(Registry::Register { submission: Box::new(submission()) })),
         ("store-collateral", Call::Registry(Registry::StoreCollateral { collateral })),
-        ("allow-measurement", Call::Registry(Registry::AllowMeasurement { measurement: Hash([0xcc; 32]) })),
-        ("disallow-measurement", Call::Registry(Registry::DisallowMeasurement { measurement: Hash([0xcc; 32]) })),
+        (
+            "allow-measurement",
+            Call::Registry(Registry::AllowMeasurement { role: Role::Worker, measurement: Hash([0xcc; 32]) }),
+        ),
+        (
+            "disallow-measurement",
+            Call::Registry(Registry::DisallowMeasurement { role: Role::Gatekeeper, measurement: Hash([0xcc; 32]) }),
+        ),
         ("create-cluster", Call::Programs(Programs::CreateCluster)),
         ("assign-worker", Call::Programs(Programs::AssignWorker { cluster: CLUSTER, worker: WORKER })),
         ("unassign-worker", Call::Programs(Programs::UnassignWorker { worker: WORKER })),

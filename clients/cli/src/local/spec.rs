@@ -5,7 +5,7 @@
 
 use super::{Layout, binaries::Binaries};
 use crate::failure::{Explain, Failure, Outcome};
-use phala_messages::Measurement;
+use phala_messages::{Measurement, Role};
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};
 
@@ -63,7 +63,7 @@ fn patch(spec: &mut Value, validators: usize, measurement: Measurement) -> Outco
         Failure::new("the chain spec of phala-node has no genesis to patch", "rebuild everything with `make build`")
     })?;
     let registry = genesis.entry("registry").or_insert_with(|| json!({}));
-    registry["measurements"] = json!([measurement.to_string()]);
+    registry["measurements"] = json!([[Role::Worker, measurement]]);
     if let Some(keys) =
         genesis.get_mut("session").and_then(|session| session.get_mut("keys")).and_then(Value::as_array_mut)
     {
@@ -72,10 +72,12 @@ fn patch(spec: &mut Value, validators: usize, measurement: Measurement) -> Outco
     Ok(())
 }
 
-/// The first measurement that the network in `layout` admits, as its genesis says.
+/// The first measurement of a worker that the network in `layout` admits, as its genesis says.
 pub fn admitted(layout: &Layout) -> Option<Measurement> {
     let spec: Value = serde_json::from_slice(&fs::read(layout.spec()).ok()?).ok()?;
-    spec.pointer("/genesis/runtimeGenesis/patch/registry/measurements/0")?.as_str()?.parse().ok()
+    let listed = spec.pointer("/genesis/runtimeGenesis/patch/registry/measurements")?;
+    let listed: Vec<(Role, Measurement)> = serde_json::from_value(listed.clone()).ok()?;
+    listed.into_iter().find(|(role, _)| *role == Role::Worker).map(|(_, measurement)| measurement)
 }
 
 /// The number of validators in a network's genesis.
@@ -100,7 +102,7 @@ mod tests {
         let mut spec = spec();
         patch(&mut spec, 2, phala_messages::Hash([7; 32])).unwrap();
         let patch = &spec["genesis"]["runtimeGenesis"]["patch"];
-        assert_eq!(patch["registry"]["measurements"], json!([phala_messages::Hash([7; 32]).to_string()]));
+        assert_eq!(patch["registry"]["measurements"], json!([["worker", phala_messages::Hash([7; 32]).to_string()]]));
         assert_eq!(patch["registry"]["roots"], json!(["development"]));
         assert_eq!(patch["session"]["keys"], json!(["a", "b"]));
     }

@@ -313,7 +313,7 @@ impl Running {
         let client = Client::connect_to(network.clone(), None).await?;
         if spec::admitted(layout).is_some_and(|admitted| admitted != measurement) {
             report.step("admitting the rebuilt worker's measurement");
-            client.allow_measurement(&owner, measurement).await?;
+            client.allow_measurement(&owner, phala_messages::Role::Worker, measurement).await?;
         }
         // Founding clusters needs nobody but the chain: it goes on while the workers start.
         let missing = workers.saturating_sub(client.clusters().await?.len());
