@@ -14,7 +14,7 @@ use crate::{
     ports::Entropy,
 };
 use codec::{Decode, DecodeAll, Encode};
-use phala_crypto::{Secret, SigningKey, channel};
+use phala_crypto::{OpenError, Secret, SigningKey, channel, hpke};
 use phala_messages::{GenesisHash, InstanceKey, TransportKey, WorkerId};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -70,6 +70,7 @@ pub struct Identity {
     worker_key: SigningKey,
     instance_key: SigningKey,
     channel: channel::Server,
+    transport_pair: hpke::KeyPair,
     master: Secret<32>,
 }
 
@@ -98,7 +99,13 @@ impl Identity {
         }
         let worker_key = SigningKey::new(&Secret::new(kept.seed));
         let instance_key = SigningKey::new(&entropy.secret());
-        let channel = channel::Server::new(&entropy.secret())?;
+        let secret = entropy.secret();
+        let channel = channel::Server::new(&secret)?;
+        // The same pair: both derive it as RFC 9180 says.
+        let transport_pair = hpke::KeyPair::derive(&secret);
+        if transport_pair.public() != channel.public() {
+            return Err(channel::ChannelError::Key.into());
+        }
         Ok(Self {
             genesis,
             worker: WorkerId(worker_key.public()),
@@ -108,6 +115,7 @@ impl Identity {
             worker_key,
             instance_key,
             channel,
+            transport_pair,
         })
     }
 
@@ -124,6 +132,14 @@ impl Identity {
     /// Opens requests to this process.
     pub const fn channel(&self) -> &channel::Server {
         &self.channel
+    }
+
+    /// Opens one message that was HPKE-sealed to the transport key of this process.
+    ///
+    /// # Errors
+    /// [`OpenError`] for anything else.
+    pub fn open_sealed(&self, info: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        self.transport_pair.open(info, sealed).map(|(plain, _)| Zeroizing::new(plain))
     }
 
     /// What program keys are derived from.

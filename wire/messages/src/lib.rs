@@ -17,6 +17,7 @@
 //! transcript    how requests and responses are hashed
 //! anchor        worker → chain: after so many commands my state is this
 //! custody       gatekeeper → chain: how key shares are made, handed on and delivered
+//! release       worker → gatekeeper: a part of a program's key, and what is noted down of it
 //! refusal       chain → worker: why a message is not taken
 //! address       hosts and URLs, as people write them
 //! receipt       worker → caller: this answer came from that code, state and machine
@@ -47,6 +48,7 @@ pub mod query;
 pub mod receipt;
 pub mod refusal;
 pub mod registration;
+pub mod release;
 pub mod storage;
 pub mod transcript;
 

@@ -83,6 +83,14 @@ pub const DELIVERIES_PER_BATCH_MAX: u32 = 65_536;
 pub const KEY_REQUESTS_MAX: u32 = 4_096;
 /// Key requests of one worker that wait.
 pub const KEY_REQUESTS_PER_WORKER_MAX: u32 = 64;
+/// A part of a program's key, sealed: 56 bytes and what sealing adds.
+pub const SEALED_PARTIAL_KEY_BYTES_MAX: u32 = 256;
+/// How old the block named in a query for a key may be, in blocks; so long gatekeepers remember queries.
+pub const KEY_QUERY_BLOCK_AGE_MAX: u32 = 20;
+/// A sealed request to a gatekeeper: the longest holds one dealing or asks for a log.
+pub const GATEKEEPER_REQUEST_BYTES_MAX: u32 = 16 * 1024;
+/// A gatekeeper's sealed answer: the longest holds one log or an output.
+pub const GATEKEEPER_ANSWER_BYTES_MAX: u32 = 24 * 1024;
 /// How old the block named in a key request may be, in blocks.
 pub const KEY_REQUEST_BLOCK_AGE_MAX: u32 = 50;
 

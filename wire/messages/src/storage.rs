@@ -7,6 +7,7 @@
 use crate::{
     custody::{EpochNumber, RootGeneration, RoundNumber},
     ids::{Account, ClusterId, Hash, ProgramId, WorkerId},
+    registration::Role,
 };
 use alloc::vec::Vec;
 use codec::Encode;
@@ -39,6 +40,11 @@ pub fn grandpa_authorities() -> Vec<u8> {
 /// [`crate::WorkerRecord`].
 pub fn worker(id: &WorkerId) -> Vec<u8> {
     entry("Registry", "Workers", &[id.encode()])
+}
+
+/// Whether there is a value: code with this measurement may register in this role.
+pub fn measurement(role: Role, measurement: &Hash) -> Vec<u8> {
+    entry("Registry", "Measurements", &[role.encode(), measurement.encode()])
 }
 
 /// [`ClusterId`]: where a worker works.
