@@ -306,8 +306,7 @@ impl Gatekeeper {
         let mut calls: Vec<Call> = self.rounds().says(&view).into_iter().map(|say| self.call(say)).collect();
         let batch = self.deliveries().observe(&view);
         if let Some(Some(batch)) = self.settle(batch) {
-            let batch = Custody::LogDeliveries { batch: self.signed::<DeliveryBatch>(batch) };
-            calls.push(Call::Custody(Box::new(batch)));
+            calls.push(Call::Custody(Box::new(Custody::LogDeliveries { batch: self.signed::<DeliveryBatch>(batch) })));
         }
         let now = view.block.number;
         lock(&self.said).retain(|_, at| now.since(*at) < SAY_AGAIN_BLOCKS);

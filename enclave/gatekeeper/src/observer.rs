@@ -9,8 +9,8 @@
 
 use crate::view::{RootView, RoundView, View};
 use codec::Decode;
-use futures::future::BoxFuture;
-use phala_follow::{Finalized, FollowError, Follower, Head, Rpc, rpc::read_proof};
+use phala_follow::{Finalized, FollowError, Follower, Head, Rpc};
+pub use phala_machine::proofs::{NodeProofs, Proofs, Values};
 use phala_machine::{
     Member,
     chain::{Unreadable, read},
@@ -27,9 +27,6 @@ use std::{
     sync::Arc,
 };
 
-/// Keys in one proof: more than a view of the largest round needs.
-const KEYS_PER_PROOF: usize = 512;
-
 /// Why a head was not observed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
@@ -39,37 +36,6 @@ pub enum ObserveError {
     /// The chain is of another version.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-}
-
-/// Values of the chain's state, by key.
-pub type Values = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
-/// Reads the chain's state by proof.
-pub trait Proofs: Send + Sync + 'static {
-    /// The values of `keys` at `head`; each key is in the answer.
-    fn read<'a>(&'a self, head: &'a Finalized<Head>, keys: &'a [Vec<u8>])
-    -> BoxFuture<'a, Result<Values, FollowError>>;
-}
-
-/// Proofs from a node.
-pub struct NodeProofs<R>(pub Arc<R>);
-
-impl<R: Rpc + Send + Sync + 'static> Proofs for NodeProofs<R> {
-    fn read<'a>(
-        &'a self,
-        head: &'a Finalized<Head>,
-        keys: &'a [Vec<u8>],
-    ) -> BoxFuture<'a, Result<Values, FollowError>> {
-        Box::pin(async move {
-            let mut out = Values::new();
-            for keys in keys.chunks(KEYS_PER_PROOF) {
-                let nodes = read_proof(&*self.0, keys, &head.hash).await?;
-                let values = head.values(&nodes, keys)?.into_inner();
-                out.extend(keys.iter().cloned().zip(values));
-            }
-            Ok(out)
-        })
-    }
 }
 
 /// What was read at one head; remembers what was asked for.

@@ -16,18 +16,20 @@
 
 use codec::{Decode, DecodeAll, Encode};
 use core::fmt;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use phala_crypto::{
-    channel::{ResponseOpener, ResponseSealer, Server, seal_request},
+    channel::{ResponseSealer, Server},
     verify_ed25519,
 };
 use phala_machine::Identity;
-pub use phala_machine::{Courier as Peers, CourierError as PeerError};
+pub use phala_machine::{
+    Courier as Peers, CourierError as PeerError,
+    courier::{open_answer, seal},
+};
 use phala_messages::{
-    GenesisHash, Hash, InstanceKey, TransportKey, WorkerId,
+    GenesisHash, Hash, InstanceKey, WorkerId,
     custody::{EpochNumber, RoundNumber},
-    limits::{GATEKEEPER_ANSWER_BYTES_MAX, GATEKEEPER_REQUEST_BYTES_MAX},
-    release::GATEKEEPER_AUTHORITY,
+    limits::GATEKEEPER_REQUEST_BYTES_MAX,
     transcript::Preimage,
 };
 use phala_threshold::{Ack, DEALING_BYTES_MAX};
@@ -206,16 +208,6 @@ impl SignedPeerRequest {
     }
 }
 
-/// Seals `message` to a gatekeeper's process: what to post to `path`, and what opens the answer.
-///
-/// # Errors
-/// [`PeerError`] when the transport key is not usable.
-pub fn seal(transport: &TransportKey, path: &str, message: Vec<u8>) -> Result<(Vec<u8>, ResponseOpener), PeerError> {
-    let request = Request::post(format!("https://{GATEKEEPER_AUTHORITY}{path}")).body(Zeroizing::new(message));
-    let request = request.map_err(|error| PeerError(error.to_string()))?;
-    seal_request(&transport.0, &request.map(|body| Body(body))).map_err(|error| PeerError(error.to_string()))
-}
-
 struct Body(Zeroizing<Vec<u8>>);
 
 impl AsRef<[u8]> for Body {
@@ -248,23 +240,11 @@ pub fn seal_answer(sealer: ResponseSealer, message: Vec<u8>) -> Result<Vec<u8>, 
     sealer.seal(&Response::new(Body(Zeroizing::new(message))), &HeaderMap::new()).map_err(|_| Problem::Sealed)
 }
 
-/// Opens an answer.
-///
-/// # Errors
-/// [`PeerError`] when it is too large, does not open, or is no answer of this kind.
-pub fn open_answer<T: Decode>(opener: ResponseOpener, bytes: &[u8]) -> Result<T, PeerError> {
-    if bytes.len() > GATEKEEPER_ANSWER_BYTES_MAX as usize {
-        return Err(PeerError(format!("the answer has {} bytes", bytes.len())));
-    }
-    let (response, _) = opener.open(bytes).map_err(|error| PeerError(error.to_string()))?;
-    let body = Zeroizing::new(response.into_body());
-    T::decode_all(&mut body.as_slice()).map_err(|_| PeerError("the answer is malformed".into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use phala_crypto::Secret;
+    use phala_messages::{TransportKey, limits::GATEKEEPER_ANSWER_BYTES_MAX};
 
     const MAX: usize = GATEKEEPER_REQUEST_BYTES_MAX as usize;
 
