@@ -145,6 +145,20 @@ impl Network {
         Ok(())
     }
 
+    /// Starts a further process, which ends with the network.
+    pub fn adopt(&mut self, command: &mut Command) -> Result<()> {
+        let log = File::options().create(true).append(true).open(self.dir().join("logs/adopted.log"))?;
+        self.adopted.push(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?);
+        Ok(())
+    }
+
+    /// Starts `phala` on this network, and does not wait for it.
+    pub fn spawn(&self, arguments: &[&str]) -> Result<Child> {
+        let mut command = Command::new(binary("phala"));
+        command.args(arguments).env("PHALA_DIR", self.dir()).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("running phala")
+    }
+
     /// Waits until the node answers.
     pub fn await_node(&self) -> Result<()> {
         for _ in 0..300 {

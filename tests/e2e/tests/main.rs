@@ -3,6 +3,7 @@
 mod canary;
 mod components;
 mod crashes;
+mod gatekeepers;
 mod handover;
 mod hostile;
 mod journeys;
