@@ -127,7 +127,9 @@ impl Network {
     pub fn unsupervised(&mut self) -> Result<()> {
         crate::Process::find(self.dir(), "/phala")?.kill()?;
         // What was killed also kept other networks away from this one's ports.
-        for url in [self.rpc(), self.worker()] {
+        let gatekeepers = self.up["gatekeepers"].as_array().cloned().unwrap_or_default();
+        let gatekeepers = gatekeepers.iter().filter_map(|url| url.as_str().map(str::to_owned));
+        for url in [self.rpc(), self.worker()].into_iter().chain(gatekeepers) {
             let port = url.rsplit(':').next().unwrap_or_default().trim_end_matches('/');
             let file = File::options().read(true).open(std::env::temp_dir().join(format!("phala-port-{port}.lock")))?;
             let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error)?;

@@ -31,8 +31,8 @@ use alloc::{
 };
 use codec::{Decode, DecodeAll, DecodeWithMemLimit, DecodeWithMemTracking, Encode};
 use phala_messages::{
-    Account, AnchorRecord, Attested, BlockRef, ClusterId, GenesisHash, ProgramRecord, Receipt, SignedReceipt, Subject,
-    WorkerRecord, receipt::ParseReceiptError, storage,
+    Account, AnchorRecord, Attested, BlockRef, ClusterId, GenesisHash, ProgramRecord, Receipt, Role, SignedReceipt,
+    Subject, WorkerRecord, receipt::ParseReceiptError, storage,
 };
 use phala_units::{BlockNumber, UnixMillis};
 use serde_json::{Value, json};
@@ -529,7 +529,9 @@ impl Records {
         let mut values = values.into_iter();
         let mut next = || values.next().flatten();
         Ok(Self {
-            worker: record(next(), "worker")?.ok_or(Refusal::WorkerNotRegistered)?,
+            worker: record(next(), "worker")?
+                .filter(|worker: &WorkerRecord| worker.has_role(Role::Worker))
+                .ok_or(Refusal::WorkerNotRegistered)?,
             cluster: record(next(), "assignment")?,
             program: record(next(), "program")?.ok_or(Refusal::ProgramUnknown)?,
             anchor: record(next(), "anchor")?.ok_or(Refusal::ProgramUnknown)?,
