@@ -8,7 +8,7 @@
 use crate::{
     deliveries::Deliveries,
     observer::{NodeProofs, Observer, Proofs},
-    peers::{self, PEER_PATH, Peers, PeerRefusal, PeerReply, SignedPeerRequest},
+    peers::{self, PEER_PATH, PeerRefusal, PeerReply, Peers, SignedPeerRequest},
     problem::Problem,
     release::{QUERIES_MAX, Remembered},
     rounds::{Ask, Doubt, Rounds, Say},
@@ -26,9 +26,7 @@ use phala_machine::{
 use phala_messages::{
     Account, GenesisHash, Hash, ParticipantKey, Role, WorkerId,
     calls::{Call, Custody},
-    custody::{
-        Candidacy, CustodyMessage, DeliveryBatch, EpochNumber, RootGeneration, RoundNumber, Signed, place_of,
-    },
+    custody::{Candidacy, CustodyMessage, DeliveryBatch, EpochNumber, RootGeneration, RoundNumber, Signed, place_of},
     registration::Endpoint,
     release::KEY_PATH,
     transcript::sha256,
@@ -272,10 +270,9 @@ impl Gatekeeper {
         let Some(record) = view.machine(&to, self.member.ports.clock.now()).cloned() else { return PEER_RETRY_MS };
         let registration = &record.registration;
         let message = SignedPeerRequest::sign(&self.identity, &registration.instance, &request).encode();
-        let (Ok((sealed, opener)), Ok(endpoint)) = (
-            peers::seal(&registration.transport, PEER_PATH, message),
-            core::str::from_utf8(&registration.endpoint),
-        ) else {
+        let (Ok((sealed, opener)), Ok(endpoint)) =
+            (peers::seal(&registration.transport, PEER_PATH, message), core::str::from_utf8(&registration.endpoint))
+        else {
             return PEER_RETRY_MS;
         };
         let limit = self.member.ports.clock.sleep(PEER_MS_MAX);
@@ -374,7 +371,8 @@ impl Gatekeeper {
                 peers::seal_answer(sealer, reply.encode())
             }
             OUTPUT_PATH => {
-                let epoch = EpochNumber::decode_all(&mut &*bytes).map_err(|_| Problem::Malformed("an epoch's number"))?;
+                let epoch =
+                    EpochNumber::decode_all(&mut &*bytes).map_err(|_| Problem::Malformed("an epoch's number"))?;
                 self.rounds().output(epoch).map(|output| output.encode()).ok_or(Problem::Unknown)
             }
             DELIVERY_PATH => {
@@ -411,8 +409,7 @@ impl Gatekeeper {
                         Err(refusal) => Err(refusal),
                         Ok(request) => {
                             let this = self.clone();
-                            let outcome =
-                                blocking(move || this.rounds().answer(&view, &signed.sender, &request)).await;
+                            let outcome = blocking(move || this.rounds().answer(&view, &signed.sender, &request)).await;
                             self.settle(outcome).ok_or(Problem::Stopping)?
                         }
                     }

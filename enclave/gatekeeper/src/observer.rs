@@ -47,11 +47,8 @@ pub type Values = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// Reads the chain's state by proof.
 pub trait Proofs: Send + Sync + 'static {
     /// The values of `keys` at `head`; each key is in the answer.
-    fn read<'a>(
-        &'a self,
-        head: &'a Finalized<Head>,
-        keys: &'a [Vec<u8>],
-    ) -> BoxFuture<'a, Result<Values, FollowError>>;
+    fn read<'a>(&'a self, head: &'a Finalized<Head>, keys: &'a [Vec<u8>])
+    -> BoxFuture<'a, Result<Values, FollowError>>;
 }
 
 /// Proofs from a node.
@@ -141,8 +138,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
     async fn look(&mut self, held: &[RootGeneration]) -> Result<View, ObserveError> {
         let head = self.follower.head().clone();
         let me = self.member.identity.worker;
-        let mut reader =
-            Reader { proofs: &*self.proofs, head: &head, values: Values::new(), used: BTreeSet::new() };
+        let mut reader = Reader { proofs: &*self.proofs, head: &head, values: Values::new(), used: BTreeSet::new() };
         let always = [
             storage::timestamp_now(),
             storage::worker(&me),

@@ -47,7 +47,8 @@ pub struct PeerError(pub String);
 /// what it carries; it should give up by itself after some seconds.
 pub trait Peers: Send + Sync + 'static {
     /// Posts `body` as `message/ohttp-req` to `endpoint` (`http(s)://host[:port]`) and `path`; back with the answer's body.
-    fn post<'a>(&'a self, endpoint: &'a str, path: &'a str, body: Vec<u8>) -> BoxFuture<'a, Result<Vec<u8>, PeerError>>;
+    fn post<'a>(&'a self, endpoint: &'a str, path: &'a str, body: Vec<u8>)
+    -> BoxFuture<'a, Result<Vec<u8>, PeerError>>;
 }
 
 /// Bytes that hold somebody's share. Erased when dropped, never printed.
@@ -180,7 +181,12 @@ pub struct SignedPeerRequest {
 /// # Shape
 /// SHA-256 of `"phala/gatekeeper-peer/v1" ‖ genesis ‖ receiver's instance ‖ sender ‖ request`.
 pub fn signing_hash(genesis: &GenesisHash, receiver: &InstanceKey, sender: &WorkerId, request: &[u8]) -> Hash {
-    Preimage::new("phala/gatekeeper-peer/v1").bytes(&genesis.0).bytes(&receiver.0).bytes(&sender.0).bytes(request).hash()
+    Preimage::new("phala/gatekeeper-peer/v1")
+        .bytes(&genesis.0)
+        .bytes(&receiver.0)
+        .bytes(&sender.0)
+        .bytes(request)
+        .hash()
 }
 
 impl SignedPeerRequest {
@@ -323,8 +329,7 @@ mod tests {
 
     #[test]
     fn what_holds_a_share_is_never_printed() {
-        let request =
-            PeerRequest::Deal { round: RoundNumber(1), dealing: Sensitive(Zeroizing::new(vec![0xab; 3])) };
+        let request = PeerRequest::Deal { round: RoundNumber(1), dealing: Sensitive(Zeroizing::new(vec![0xab; 3])) };
         assert_eq!(format!("{request:?}"), "Deal { round: RoundNumber(1), dealing: Sensitive(3 bytes) }");
     }
 }

@@ -220,8 +220,7 @@ async fn facts(proofs: &dyn Proofs, view: &Arc<View>, query: &KeyQuery) -> Optio
         ..Facts::default()
     };
     let (Some(worker), Some(program)) = (&facts.worker, &facts.program) else { return Some(facts) };
-    let second =
-        [storage::cluster(program.cluster), storage::measurement(Role::Worker, &worker.attested.measurement)];
+    let second = [storage::cluster(program.cluster), storage::measurement(Role::Worker, &worker.attested.measurement)];
     let values = proofs.read(head, &second).await.ok()?;
     facts.cluster = value(&values, "cluster", &second[0])?;
     facts.listed = values.get(&second[1])?.is_some();

@@ -34,7 +34,7 @@ use phala_messages::{
     },
 };
 use phala_threshold::{
-    Dealing, DealerLog, Identity, Output, PartialKey, ParticipantKey, Round, RoundTerms, Signer, TermsError,
+    DealerLog, Dealing, Identity, Output, PartialKey, ParticipantKey, Round, RoundTerms, Signer, TermsError,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -165,8 +165,7 @@ impl Rounds {
     ) -> Result<Self, Doubt> {
         let seed = match cabinet.get(PARTICIPANT)?.map(Zeroizing::new) {
             Some(bytes) => {
-                let bytes: &[u8; 32] =
-                    bytes.as_slice().try_into().map_err(|_| Doubt::Corrupt(PARTICIPANT.into()))?;
+                let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| Doubt::Corrupt(PARTICIPANT.into()))?;
                 phala_crypto::Secret::generate(|out| out.copy_from_slice(bytes))
             }
             None => {
@@ -176,9 +175,7 @@ impl Rounds {
             }
         };
         let mark = match cabinet.get(MARK)? {
-            Some(bytes) => {
-                Some(Mark::decode_all(&mut bytes.as_slice()).map_err(|_| Doubt::Corrupt(MARK.into()))?)
-            }
+            Some(bytes) => Some(Mark::decode_all(&mut bytes.as_slice()).map_err(|_| Doubt::Corrupt(MARK.into()))?),
             None => None,
         };
         let shares = Shares::open(cabinet.clone(), mark.map(|mark| mark.number))?;
@@ -588,7 +585,8 @@ impl Rounds {
         let Some(place) = place_of(&attempt.dealers, sender) else { return Ok(Err(PeerRefusal::NoPart)) };
         let Ok(dealing) = Dealing::parse(&dealing.0) else { return Ok(Err(PeerRefusal::BadDealing)) };
         // Only the dealer itself may bring it: nobody else's dealing gets a place on this disk.
-        let is_own = attempt.dealers.get(place as usize).is_some_and(|dealer| dealer.participant.0 == dealing.dealer().0);
+        let is_own =
+            attempt.dealers.get(place as usize).is_some_and(|dealer| dealer.participant.0 == dealing.dealer().0);
         let (true, Some(play)) = (is_own, &mut attempt.play) else { return Ok(Err(PeerRefusal::NoPart)) };
         Ok(match play.receive(&cabinet, Names(number), place, &dealing)? {
             Received::Accepted(ack) => Ok(PeerAnswer::Ack(ack)),

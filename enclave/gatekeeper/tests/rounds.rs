@@ -162,7 +162,8 @@ impl World {
         let round = self.custody.round().cloned();
         let epochs: BTreeMap<_, _> =
             self.custody.epochs.iter().map(|(number, epoch)| (*number, Arc::new(epoch.clone()))).collect();
-        let root = self.custody.root.map(|record| (ROOT, RootView { epoch: epochs.get(&record.epoch).cloned(), record }));
+        let root =
+            self.custody.root.map(|record| (ROOT, RootView { epoch: epochs.get(&record.epoch).cloned(), record }));
         View {
             head: None,
             block: BlockRef { number: self.block, hash: BlockHash([0; 32]) },
@@ -180,8 +181,7 @@ impl World {
     /// One block, and what happens until the next one.
     fn advance(&mut self) {
         self.block = self.block.next();
-        let running: BTreeSet<_> =
-            (0..self.nodes.len()).filter(|n| self.nodes[*n].rounds.is_some()).map(id).collect();
+        let running: BTreeSet<_> = (0..self.nodes.len()).filter(|n| self.nodes[*n].rounds.is_some()).map(id).collect();
         self.custody.advance(self.block, |gatekeeper| running.contains(gatekeeper));
         for n in 0..self.nodes.len() {
             if self.nodes[n].rounds.is_some() {
@@ -648,8 +648,7 @@ fn a_blob_that_was_altered_stops_the_start() {
     for name in ["gatekeeper/participant", "gatekeeper/mark", "gatekeeper/share/0", "gatekeeper/shares"] {
         let mut blobs = whole.clone();
         *blobs.get_mut(name).unwrap().last_mut().unwrap() ^= 1;
-        let opened =
-            Rounds::open(GENESIS, id(0), cabinet(0, &LabVault::with(blobs), 1), LabEntropy::new(1));
+        let opened = Rounds::open(GENESIS, id(0), cabinet(0, &LabVault::with(blobs), 1), LabEntropy::new(1));
         assert!(matches!(opened.err(), Some(Doubt::Cabinet(_))), "{name}");
     }
     // On another machine nothing of it opens.

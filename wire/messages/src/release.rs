@@ -202,10 +202,7 @@ impl ReleaseRefusal {
 
     /// Whether the same worker may have better luck with the same gatekeeper soon, although nothing changes on chain.
     pub const fn passes(self) -> bool {
-        matches!(
-            self,
-            Self::Stale | Self::NotAdmitted | Self::Asked | Self::Busy | Self::Unreadable | Self::NotLogged
-        )
+        matches!(self, Self::Stale | Self::NotAdmitted | Self::Asked | Self::Busy | Self::Unreadable | Self::NotLogged)
     }
 }
 
@@ -325,11 +322,7 @@ mod tests {
         let hash = |query: &KeyQuery, network, gatekeeper| {
             query.signing_hash(&GenesisHash([network; 32]), &InstanceKey([gatekeeper; 32]))
         };
-        let mut all = alloc::collections::BTreeSet::from([
-            hash(&query, 1, 1),
-            hash(&query, 2, 1),
-            hash(&query, 1, 2),
-        ]);
+        let mut all = alloc::collections::BTreeSet::from([hash(&query, 1, 1), hash(&query, 2, 1), hash(&query, 1, 2)]);
         all.insert(hash(&KeyQuery { nonce: [7; 16], ..query.clone() }, 1, 1));
         all.insert(hash(&KeyQuery { program: ProgramId([4; 32]), ..query }, 1, 1));
         assert_eq!(all.len(), 5);

@@ -5,10 +5,10 @@
 use phala_messages::{
     InstanceKey, Refusal, WorkerId,
     custody::{
-        Abandonment, Complaint, Confirmation, DeliveryBatch, DeliveryHead, EpochNumber, EpochRecord,
-        GROUP_POINT_BYTES, LogCommitment, LogRecord, Member, Members, OutputRecord, OutputReport, Parameters, Phase,
-        Places, Purpose, RootGeneration, RootRecord, RootStatus, RoundLogs, RoundNumber, RoundRecord, contains,
-        first_places, place_of, threshold, with,
+        Abandonment, Complaint, Confirmation, DeliveryBatch, DeliveryHead, EpochNumber, EpochRecord, GROUP_POINT_BYTES,
+        LogCommitment, LogRecord, Member, Members, OutputRecord, OutputReport, Parameters, Phase, Places, Purpose,
+        RootGeneration, RootRecord, RootStatus, RoundLogs, RoundNumber, RoundRecord, contains, first_places, place_of,
+        threshold, with,
     },
     limits::DELIVERIES_PER_BATCH_MAX,
 };
@@ -102,8 +102,7 @@ impl Custody {
     }
 
     fn open_due(&mut self, now: BlockNumber, admitted: impl Fn(&WorkerId) -> bool) {
-        let eligible: Vec<_> =
-            self.eligible.iter().filter(|member| admitted(&member.gatekeeper)).copied().collect();
+        let eligible: Vec<_> = self.eligible.iter().filter(|member| admitted(&member.gatekeeper)).copied().collect();
         let count = self.parameters.members as usize;
         let accused = self.accused.clone();
         let honest = |members: &[Member]| -> Vec<Member> {
@@ -209,8 +208,7 @@ impl Custody {
         ensure!(record.phase == Phase::Dealing, NotDealing);
         ensure!(logs[place as usize].is_none(), LogCommitted);
         ensure!(message.revealed <= record.players.len() as u32 - record.threshold, LogRevealsTooMuch);
-        logs[place as usize] =
-            Some(LogRecord { hash: message.log_hash, revealed: message.revealed, confirmed_by: 0 });
+        logs[place as usize] = Some(LogRecord { hash: message.log_hash, revealed: message.revealed, confirmed_by: 0 });
         if logs.iter().all(Option::is_some) {
             self.start_confirming(record, logs, now);
         } else {
