@@ -56,7 +56,7 @@ mod try_state;
 pub mod weights;
 
 use frame_support::pallet_prelude::*;
-use phala_messages::{InstanceKey, WorkerId};
+use phala_messages::{InstanceKey, ProgramId, WorkerId};
 
 pub use pallet::*;
 pub use phala_messages::{limits::COMMANDS_PENDING_MAX, refusal::Refusal};
@@ -114,8 +114,8 @@ pub mod pallet {
     use frame_support::traits::{Time, fungible};
     use frame_system::pallet_prelude::*;
     use phala_messages::{
-        AnchorRecord, ClusterId, ClusterRecord, CodeHash, CommandRecord, Manifest, ProgramId, ProgramRecord,
-        SealedCommand, StateRoot, TransportKey,
+        AnchorRecord, ClusterId, ClusterRecord, CodeHash, CommandRecord, Manifest, ProgramRecord, SealedCommand,
+        StateRoot, TransportKey,
         anchor::{ANCHOR_COMMANDS_MAX, SignedAnchor},
         program::{Name, SignedReady},
     };

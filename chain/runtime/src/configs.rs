@@ -244,10 +244,10 @@ pub struct Guarded;
 
 impl pallet_programs::Keys for Guarded {
     /// Where no gatekeepers are yet, a program's keys are its worker's own; on the network that counts there is none then.
-    fn deployed(program: &ProgramId) -> DispatchResult {
+    fn deployed(program: &ProgramId) -> sp_runtime::DispatchResult {
         match Custody::open_root() {
             Some(root) => Custody::note_program_root(program, root),
-            None if cfg!(feature = "production") => Err(DispatchError::Other("no gatekeepers guard keys yet")),
+            None if cfg!(feature = "production") => Err(sp_runtime::DispatchError::Other("no gatekeepers guard keys yet")),
             None => Ok(()),
         }
     }
