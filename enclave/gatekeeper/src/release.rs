@@ -219,11 +219,19 @@ async fn facts(proofs: &dyn Proofs, view: &Arc<View>, query: &KeyQuery) -> Optio
         root: value(&values, "program's root", &first[3])?,
         ..Facts::default()
     };
-    let (Some(worker), Some(program)) = (&facts.worker, &facts.program) else { return Some(facts) };
-    let second = [storage::cluster(program.cluster), storage::measurement(Role::Worker, &worker.attested.measurement)];
+    let cluster = facts.program.as_ref().map(|program| storage::cluster(program.cluster));
+    let code = facts.worker.as_ref().map(|worker| storage::measurement(Role::Worker, &worker.attested.measurement));
+    let second: Vec<_> = cluster.iter().chain(&code).cloned().collect();
+    if second.is_empty() {
+        return Some(facts);
+    }
     let values = proofs.read(head, &second).await.ok()?;
-    facts.cluster = value(&values, "cluster", &second[0])?;
-    facts.listed = values.get(&second[1])?.is_some();
+    if let Some(key) = cluster {
+        facts.cluster = value(&values, "cluster", &key)?;
+    }
+    if let Some(key) = code {
+        facts.listed = values.get(&key)?.is_some();
+    }
     Some(facts)
 }
 

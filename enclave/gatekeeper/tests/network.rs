@@ -5,18 +5,17 @@ mod common;
 mod network;
 
 use codec::{DecodeAll, Encode};
-use common::{Chance, LabEntropy, LabVault, custody::ROOT};
+use common::{LabVault, custody::ROOT};
 use network::*;
 use phala_enclave_gatekeeper::{Problem, deliveries::BATCH_BLOCKS, peers, release::BLOCKS_AHEAD_MAX};
 use phala_messages::{
-    GenesisHash, Hash, ProgramId, Role,
+    ProgramId, Role,
     custody::{Parameters, RootGeneration},
     limits::KEY_QUERY_BLOCK_AGE_MAX,
     release::{DeliveryProof, KEY_PATH, KeyQuery, ReleaseRefusal, SignedKeyQuery},
     storage,
 };
 use phala_units::BlockNumber;
-use std::sync::Arc;
 
 const PARAMETERS: Parameters = Parameters {
     members: 4,
@@ -60,10 +59,11 @@ async fn a_worker_gets_its_programs_key_the_same_before_and_after_a_refresh_and_
     processes[3] = lab.start(3);
     lab.until("the restarted one", || holds(&processes[3])).await;
     lab.network.custody(|custody| custody.parameters.refresh_blocks = 1);
-    lab.until("a round", || lab.network.custody(|custody| custody.newest.0) > 1).await;
+    lab.until("the second epoch", || lab.network.custody(|custody| custody.epochs.len()) > 1).await;
     lab.network.custody(|custody| custody.parameters.refresh_blocks = 1_000_000);
-    let refreshed = || lab.network.custody(|custody| custody.epochs.len()) > 1;
-    lab.until("the second epoch", || refreshed() && processes.iter().all(holds)).await;
+    let over = || lab.network.custody(|custody| custody.round().is_none_or(|(record, _)| record.phase.is_over()));
+    lab.blocks(4).await;
+    lab.until("key shares for all", || over() && processes.iter().all(holds)).await;
     assert_eq!(worker.program_key(&lab, &processes[1..]).await, key);
     let status = serde_json::to_string(&processes[0].gatekeeper.status()).unwrap();
     assert!(status.contains("\"holds_key_share\":true"), "{status}");

@@ -144,11 +144,6 @@ impl Network {
         let Inner { node, next, custody, .. } = &mut *inner;
         let number = BlockNumber(node.chain.head().header.number + 1);
         let now = UnixMillis(Chain::time_ms(number.0));
-        let admitted = |id: &WorkerId| {
-            get::<WorkerRecord>(next, &storage::worker(id))
-                .is_some_and(|record| record.has_role(Role::Gatekeeper) && now < record.expires_at)
-        };
-        custody.advance(number, admitted);
         next.insert(storage::custody_parameters(), custody.parameters.encode());
         next.insert(storage::newest_round(), custody.newest.encode());
         for (number, (record, logs)) in &custody.rounds {
@@ -167,6 +162,12 @@ impl Network {
         }
         let state = next.clone();
         node.chain.reseal(state);
+        let admitted = |id: &WorkerId| {
+            get::<WorkerRecord>(next, &storage::worker(id))
+                .is_some_and(|record| record.has_role(Role::Gatekeeper) && now < record.expires_at)
+        };
+        // What the next block does by itself, before anything is submitted to it.
+        custody.advance(number.next(), admitted);
         drop(inner);
         self.clock.set(now.0);
     }
