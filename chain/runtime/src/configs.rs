@@ -247,7 +247,9 @@ impl pallet_programs::Keys for Guarded {
     fn deployed(program: &ProgramId) -> sp_runtime::DispatchResult {
         match Custody::open_root() {
             Some(root) => Custody::note_program_root(program, root),
-            None if cfg!(feature = "production") => Err(sp_runtime::DispatchError::Other("no gatekeepers guard keys yet")),
+            None if cfg!(feature = "production") => {
+                Err(sp_runtime::DispatchError::Other("no gatekeepers guard keys yet"))
+            }
             None => Ok(()),
         }
     }

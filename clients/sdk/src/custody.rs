@@ -15,6 +15,9 @@ use phala_messages::{
 };
 use std::time::{Duration, Instant};
 
+/// How long bonds may take to be in a block.
+const BOND_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// One gatekeeper that guards a root.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -144,8 +147,17 @@ impl Client {
         for (owner, consent) in candidates {
             bonds.push(self.submit(owner, &bond_call(consent)).await?);
         }
-        for pending in &bonds {
-            self.finalised(pending).await?;
+        // The node's word that the bonds are in a block is enough to go on: an approval before its bond fails, and is seen.
+        let deadline = Instant::now() + BOND_TIMEOUT;
+        for (owner, _) in candidates {
+            let key = format!("0x{}", hex::encode(storage::candidate(&owner.account())));
+            while Instant::now() < deadline {
+                let value = self.ask("state_getStorage", serde_json::json!([key])).await?;
+                if value.is_string() {
+                    break;
+                }
+                tokio::time::sleep(POLL).await;
+            }
         }
         for (owner, _) in candidates {
             self.submit(administrator, &approve_call(owner.account())).await?;

@@ -54,7 +54,7 @@ pub fn stop(layout: &Layout, report: &dyn Report) -> Outcome<Vec<String>> {
 
 fn await_closed_ports(layout: &Layout, report: &dyn Report) -> Outcome {
     let Ok(network) = Network::read(&layout.dir) else { return Ok(()) };
-    let urls = std::iter::once(&network.rpc).chain(&network.workers);
+    let urls = std::iter::once(&network.rpc).chain(&network.workers).chain(&network.gatekeepers);
     for port in urls.filter_map(|url| ports::of_url(url)) {
         report.step(&format!("waiting for port {port} to close"));
         let deadline = Instant::now() + Duration::from_secs(10);

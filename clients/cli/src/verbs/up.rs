@@ -23,7 +23,8 @@ Evidence, attestation and receipts have their real form, under a development roo
 
 /// Start a whole local network: validators, simulated TEEs, workers, gatekeepers
 ///
-/// Returns when programs can be deployed, in about ten seconds. In the foreground it runs until Ctrl-C; with
+/// Returns when programs can be deployed, in about twenty seconds, most of which the
+/// gatekeepers take to make a master key (--gatekeepers 0: ten). In the foreground it runs until Ctrl-C; with
 /// --detach it stays in the background until `phala down`. Its state stays in its directory: the next `up` goes
 /// on from there. Delete the directory for a fresh start.
 #[derive(clap::Args)]
