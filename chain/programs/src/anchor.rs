@@ -3,7 +3,7 @@
 //! A worker may send the next anchor before the last one is in a block: a transaction pool keeps it until its
 //! turn (`requires` the version that the earlier one `provides`). A block takes it in its turn only.
 
-use crate::{Anchors, Assignments, Config, Error, Event, Keepers, Pallet, Programs, Refusal, Workers as _};
+use crate::{Anchors, Assignments, Config, Error, Event, Keepers, Keys as _, Pallet, Programs, Refusal, Workers as _};
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::BlockNumberFor;
 use phala_messages::{
@@ -75,7 +75,8 @@ impl<T: Config> Pallet<T> {
         let record = Programs::<T>::get(anchor.program).ok_or(Refusal::ProgramUnknown)?;
         ensure!(record.status == ProgramStatus::Live, Refusal::NotLive);
         Self::check_assigned(&anchor.worker, record.cluster)?;
-        ensure!(Keepers::<T>::get(anchor.program) == Some(anchor.worker), Refusal::NotKeeper);
+        let has_keys = Keepers::<T>::get(anchor.program) == Some(anchor.worker) || T::Keys::guarded(&anchor.program);
+        ensure!(has_keys, Refusal::NotKeeper);
         ensure!(anchor.to <= record.commands, Refusal::AnchorBeyondCommands);
         let version = Self::version(&anchor.program);
         ensure!(anchor.from >= version, Refusal::AnchorStale);

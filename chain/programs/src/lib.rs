@@ -89,6 +89,9 @@ pub trait Keys {
 
     /// A program was removed.
     fn removed(program: &ProgramId);
+
+    /// Whether any worker of its cluster can have the program's keys. If not, only the one that made it ready has them.
+    fn guarded(program: &ProgramId) -> bool;
 }
 
 impl Keys for () {
@@ -97,6 +100,10 @@ impl Keys for () {
     }
 
     fn removed(_: &ProgramId) {}
+
+    fn guarded(_: &ProgramId) -> bool {
+        false
+    }
 }
 
 /// Abandoned commands of one removed program: `next..end`.

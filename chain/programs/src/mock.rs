@@ -17,7 +17,7 @@ use phala_messages::{
 };
 use sp_core::{Pair as _, ed25519};
 use sp_runtime::{
-    AccountId32, BuildStorage, DispatchError, MultiSignature,
+    AccountId32, BuildStorage, DispatchError, DispatchResult, MultiSignature,
     generic::{self, ExtrinsicFormat},
     traits::{Applyable, BlakeTwo256, Checkable, IdentityLookup},
     transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidity, TransactionValidityError},
@@ -76,11 +76,27 @@ impl pallet_balances::Config for Test {
 parameter_types! {
     /// A test may ask for more than one worker per cluster.
     pub static WorkersPerCluster: u32 = 1;
+    /// Whether gatekeepers guard programs' keys.
+    pub static Guarded: bool = false;
+}
+
+pub struct Gatekeepers;
+
+impl pallet_programs::Keys for Gatekeepers {
+    fn deployed(_: &ProgramId) -> DispatchResult {
+        Ok(())
+    }
+
+    fn removed(_: &ProgramId) {}
+
+    fn guarded(_: &ProgramId) -> bool {
+        Guarded::get()
+    }
 }
 
 impl pallet_programs::Config for Test {
     type Workers = Registered;
-    type Keys = ();
+    type Keys = Gatekeepers;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;

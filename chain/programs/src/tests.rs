@@ -594,6 +594,19 @@ mod anchors {
     }
 
     #[test]
+    fn where_gatekeepers_guard_the_keys_whoever_is_assigned_anchors() {
+        run(|| {
+            Guarded::set(true);
+            let program = program_with_commands(1);
+            assert_ok!(call(owner(), Call::unassign_worker { worker: WORKER }));
+            assert_refused(anchor(program, 0, 1, OTHER_WORKER, &other_instance()), Refusal::NotAssigned);
+            assert_ok!(call(owner(), Call::assign_worker { cluster: CLUSTER, worker: OTHER_WORKER }));
+            assert_ok!(apply(anchor(program, 0, 1, OTHER_WORKER, &other_instance())).unwrap());
+            assert_refused(anchor(program, 1, 2, WORKER, &instance()), Refusal::NotAssigned);
+        });
+    }
+
+    #[test]
     fn every_field_is_under_the_signature() {
         run(|| {
             let program = program_with_commands(3);

@@ -79,11 +79,11 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
 
     fn authorize_anchor() -> Weight {
-        priced::<T>(340, 6, 0)
+        priced::<T>(345, 7, 0)
     }
 
     fn anchor(commands: u32) -> Weight {
-        priced::<T>(150, 7, 2).saturating_add(Self::release_abandoned().saturating_mul(commands.into()))
+        priced::<T>(155, 8, 2).saturating_add(Self::release_abandoned().saturating_mul(commands.into()))
     }
 
     fn find_abandoned() -> Weight {

@@ -257,6 +257,10 @@ impl pallet_programs::Keys for Guarded {
     fn removed(program: &ProgramId) {
         Custody::forget_program(program);
     }
+
+    fn guarded(program: &ProgramId) -> bool {
+        pallet_custody::ProgramRootOf::<Runtime>::contains_key(program)
+    }
 }
 
 /// Custody asks the session about validators.

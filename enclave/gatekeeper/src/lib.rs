@@ -19,6 +19,7 @@
 //! | `dealing`, `playing`, `shares` | the dealer's part, the player's part, what stays |
 //! | `release` | who may have a part of a key |
 //! | `deliveries` | what was given out, and the proof of it |
+//! | `danger` | what a thief would have, for drills |
 //! | `gatekeeper`, `problem` | all of it in motion; what it says instead of an answer |
 //!
 //! # Properties
@@ -31,6 +32,7 @@
 //! - Of two processes with one identity at most one goes on. What doubts itself stops and forgets.
 //! - No input panics it; every refusal has a name that stays.
 
+pub mod danger;
 pub mod dealing;
 pub mod deliveries;
 pub mod gatekeeper;

@@ -47,10 +47,10 @@ impl Drop for Stored {
 }
 
 /// A key share and the output that it belongs to.
-struct Share {
+pub(crate) struct Share {
     root: RootGeneration,
-    output: Arc<Output>,
-    share: KeyShare,
+    pub(crate) output: Arc<Output>,
+    pub(crate) share: KeyShare,
 }
 
 impl Share {
@@ -60,7 +60,7 @@ impl Share {
         Ok(cabinet.put(name, &Zeroizing::new(stored.encode()))?)
     }
 
-    fn open(cabinet: &Cabinet, name: &str) -> Result<Option<(EpochNumber, Self)>, Doubt> {
+    pub(crate) fn open(cabinet: &Cabinet, name: &str) -> Result<Option<(EpochNumber, Self)>, Doubt> {
         let Some(bytes) = cabinet.get(name)?.map(Zeroizing::new) else { return Ok(None) };
         let corrupt = || Doubt::Corrupt(name.into());
         let stored = Stored::decode_all(&mut bytes.as_slice()).map_err(|_| corrupt())?;

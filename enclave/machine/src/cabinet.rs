@@ -42,6 +42,11 @@ impl Cabinet {
         self.key.open(name.as_bytes(), &sealed).map(Some).map_err(|_| CabinetError::Sealed(name.into()))
     }
 
+    /// Whether this cabinet's key opens `sealed` as what stands under `name`.
+    pub fn opens(&self, name: &str, sealed: &[u8]) -> bool {
+        self.key.open(name.as_bytes(), sealed).is_ok()
+    }
+
     /// Seals and writes a blob; back when it is on the disk for good.
     ///
     /// # Errors

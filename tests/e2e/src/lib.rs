@@ -7,6 +7,6 @@ mod network;
 mod processes;
 mod programs;
 
-pub use network::{Network, binary, phala};
+pub use network::{NO_GATEKEEPERS, Network, binary, phala};
 pub use processes::{Process, listening, processes_under};
 pub use programs::{component, foreign, notes};

@@ -29,6 +29,9 @@ pub fn phala(arguments: &[&str]) -> Result<Output> {
         .context("running phala")
 }
 
+/// For tests of what programs and strangers do: a network that is ready sooner.
+pub const NO_GATEKEEPERS: &[&str] = &["--gatekeepers", "0"];
+
 /// Networks that may run at once: they mostly wait for blocks. One of many validators runs alone.
 const TURNS: usize = 2;
 static TAKEN: Mutex<usize> = Mutex::new(0);

@@ -1,13 +1,13 @@
 //! Components that nobody here wrote run unmodified, and every language of `phala new` becomes one.
 
 use anyhow::{Context, Result, ensure};
-use phala_e2e::{Network, component, foreign, phala};
+use phala_e2e::{NO_GATEKEEPERS, Network, component, foreign, phala};
 use std::os::unix::fs::symlink;
 
 #[test]
 fn components_of_spin_componentize_py_and_componentize_js_run_unmodified() -> Result<()> {
     let components = foreign()?;
-    let network = Network::start(&[])?;
+    let network = Network::start(NO_GATEKEEPERS)?;
     for name in ["spin", "spin-p3", "python", "js"] {
         network.deploy(&components.join(name).with_extension("wasm"), name, &[])?;
     }
@@ -32,7 +32,7 @@ const CASES: [(&str, &[&str], &str); 6] = [
 #[test]
 fn the_javascript_and_python_of_phala_new_keep_count() -> Result<()> {
     let python = foreign()?.join("venv");
-    let network = Network::start(&[])?;
+    let network = Network::start(NO_GATEKEEPERS)?;
     let dir = tempfile::tempdir()?;
     for template in ["js", "python"] {
         let project = dir.path().join(template);

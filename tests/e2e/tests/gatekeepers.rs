@@ -21,6 +21,9 @@ fn a_program_outlives_the_machine_of_its_worker() -> Result<()> {
 
     network.deploy(&notes()?, "notes", &["--set", "greeting=Welcome"])?;
     network.json(&["send", "notes", "/notes/1", "-X", "PUT", "-d", "remember"])?;
+    let drill = network.json(&["gatekeeper", "drill"])?;
+    ensure!(drill["opened"] == 0 && drill["robbed"] == 2 && drill["could_have_succeeded"] == true, "{drill}");
+
     let worker = Process::find(network.dir(), "phala-worker")?;
     let old = info(&network)?;
     worker.kill()?;

@@ -1,12 +1,12 @@
 //! Whatever a stranger sends, and whatever a program does: the worker says what is wrong, and goes on.
 
 use anyhow::{Context, Result, ensure};
-use phala_e2e::{Network, Process, foreign, notes};
+use phala_e2e::{NO_GATEKEEPERS, Network, Process, foreign, notes};
 use reqwest::{Client, Method, StatusCode};
 
 #[test]
 fn malformed_requests_are_answered_clearly_and_hurt_nobody() -> Result<()> {
-    let network = Network::start(&[])?;
+    let network = Network::start(NO_GATEKEEPERS)?;
     let program = network.deploy(&notes()?, "notes", &[])?;
     let worker = network.worker();
     let before = Process::find(network.dir(), "phala-worker")?.pid;
@@ -61,7 +61,7 @@ fn malformed_requests_are_answered_clearly_and_hurt_nobody() -> Result<()> {
 #[test]
 fn a_hostile_program_hurts_only_its_own_calls() -> Result<()> {
     let hostile = foreign()?.join("hostile.wasm");
-    let network = Network::start(&[])?;
+    let network = Network::start(NO_GATEKEEPERS)?;
     network.deploy(&hostile, "hostile", &["--timeout", "3s"])?;
     let before = Process::find(network.dir(), "phala-worker")?.pid;
     for (verb, path, cause) in DEEDS {

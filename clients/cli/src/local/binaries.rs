@@ -17,6 +17,8 @@ pub struct Binaries {
     pub gatekeeper: PathBuf,
     /// Pretends to be a TEE.
     pub tee: PathBuf,
+    /// Robs gatekeepers.
+    pub drill: PathBuf,
 }
 
 impl Binaries {
@@ -28,6 +30,7 @@ impl Binaries {
             worker: find("phala-worker", &places)?,
             gatekeeper: find("phala-gatekeeper", &places)?,
             tee: find("phala-simulated-tee", &places)?,
+            drill: find("phala-drill", &places)?,
         })
     }
 }

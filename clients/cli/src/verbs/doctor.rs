@@ -92,7 +92,10 @@ fn binaries() -> Check {
     match Binaries::find() {
         Ok(found) => {
             let folder = found.node.parent().unwrap_or(Path::new("/")).display().to_string();
-            Check::good("binaries", format!("phala-node, phala-worker, phala-simulated-tee in {folder}"))
+            Check::good(
+                "binaries",
+                format!("phala-node, phala-worker, phala-gatekeeper, phala-simulated-tee in {folder}"),
+            )
         }
         Err(failure) => {
             let fix = failure.hint().unwrap_or_default().to_owned();

@@ -2,7 +2,8 @@
 
 use crate::{
     Context,
-    failure::{Explain, Failure, Outcome},
+    failure::{self, Explain, Failure, Outcome},
+    local::{Layout, binaries::Binaries, gatekeepers, processes},
     output,
 };
 use codec::{Decode, Encode};
@@ -14,7 +15,7 @@ use phala_messages::{
 };
 use phala_sdk::{Client, CustodyState, Guard, Root};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 /// See who guards the master key: how far they are, and what they gave out
 #[derive(clap::Args)]
@@ -27,6 +28,15 @@ pub struct Gatekeeper {
 enum Action {
     /// Show the set, its epoch, the last refresh and deliveries (this is what happens without a word)
     Status,
+    /// Rob all but one of the gatekeepers that are needed, on a local network, and see what it opens: nothing
+    ///
+    /// Breaks their simulated TEEs, takes their disks and their memory, and tries to get a program's key out of them. Exit
+    /// code 0 when nothing opened, and one key share more would have.
+    Drill {
+        /// The program whose key is wanted: its id, the beginning of it, or its name [default: the newest]
+        #[arg(long)]
+        program: Option<String>,
+    },
     /// Show one delivery of a part of a key, and check that it stands in the batch that the chain has
     Delivery {
         /// The gatekeeper: its id, or the beginning of it
@@ -45,6 +55,7 @@ impl Gatekeeper {
         let client = context.connect().await?;
         let state = client.custody().await?;
         match self.action {
+            Some(Action::Drill { program }) => drill(context, &client, &state, program.as_deref()).await,
             None | Some(Action::Status) => status(context, &client, &state).await,
             Some(Action::Delivery { gatekeeper, batch, index }) => {
                 delivery(context, &client, &state, &gatekeeper, batch, index).await
@@ -197,6 +208,81 @@ async fn delivery(
     output::line(format!("  judged at  block {}", it.block.0));
     output::line(format!("  place      {} of {} in batch {sequence}", index + 1, batch.count));
     Ok(())
+}
+
+async fn drill(context: &Context, client: &Client, state: &CustodyState, program: Option<&str>) -> Outcome {
+    let layout = Layout::new(&context.dir()?);
+    if state.root.is_none() {
+        return Err(Failure::new("no gatekeepers guard a master key here", "`phala up` starts a network with some"));
+    }
+    let mut programs = client.programs().await?;
+    if let Some(name) = program {
+        let wanted = client.resolve(name).await?;
+        programs.retain(|it| it.id == wanted);
+    }
+    let program = programs.into_iter().max_by_key(|it| it.record.deployed.0);
+    let program = program
+        .ok_or_else(|| Failure::new("there is no program to be robbed of its key", "`phala deploy` one first"))?;
+    let binaries = Binaries::find()?;
+    let processes = processes::of_network(&layout);
+    let mut command = Command::new(&binaries.drill);
+    for n in 1.. {
+        let role = format!("gatekeeper-{n}");
+        let data = layout.dir.join(&role);
+        if !data.is_dir() {
+            break;
+        }
+        let pid = processes.iter().find(|process| process.role == role).map_or(0, |process| process.pid);
+        command.arg("--gatekeeper").arg(layout.dir.join(gatekeepers::machine(n))).arg(data).arg(pid.to_string());
+    }
+    command
+        .arg("--worker-vault")
+        .arg(layout.dir.join("worker-1/vault"))
+        .arg("--executable")
+        .arg(&binaries.gatekeeper)
+        .args(["--genesis", &client.genesis().to_string()])
+        .args(["--program", &program.id.to_string()])
+        .args(["--cluster", &program.record.cluster.0.to_string()]);
+    let done = command.output().doing("running phala-drill")?;
+    let report: Value = serde_json::from_slice(&done.stdout).map_err(|_| {
+        let said = String::from_utf8_lossy(&done.stderr).trim().trim_start_matches("error: ").to_owned();
+        Failure::new(format!("the drill could not be held: {said}"), "it needs a network of this machine that runs")
+    })?;
+    if context.json {
+        output::object(&report);
+    } else {
+        print_drill(&report, &program.name());
+    }
+    if done.status.success() { Ok(()) } else { Err(Failure::silent(failure::FAILURE)) }
+}
+
+fn print_drill(report: &Value, program: &str) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
+    let rows = list("taken").into_iter().map(|it| {
+        [
+            text(&it["gatekeeper"]),
+            format!("{} blobs, {}", it["blobs"], output::bytes(it["bytes"].as_u64().unwrap_or_default())),
+            it["blobs_opened"].to_string(),
+            format!("of epoch {}", it["key_share_of_epoch"]),
+        ]
+    });
+    output::line(format!("robbed {} gatekeepers; {} are needed\n", report["robbed"], report["threshold"]));
+    output::line(output::table(["TAKEN FROM", "DISK", "OPENED", "KEY SHARE"], rows));
+    let memory = output::bytes(report["memory_bytes"].as_u64().unwrap_or_default());
+    output::line(format!("\nand {memory} of their memory\n"));
+    let rows =
+        list("attempts").into_iter().map(|it| [text(&it["attempt"]), it["opened"].to_string(), text(&it["why"])]);
+    output::line(output::table(["TRIED", "OPENED", "WHY"], rows));
+    if report["opened"] == 0 && report["could_have_succeeded"] == true {
+        output::line(format!("\nnothing of {program} was opened. One key share more, and it would have been."));
+    } else if report["opened"] == 0 {
+        output::line(
+            "\nnothing was opened, but nothing would have been with one key share more either: the drill proves nothing",
+        );
+    } else {
+        output::line("\nsomething WAS opened");
+    }
 }
 
 fn find<'a>(root: &'a Root, name: &str) -> Outcome<&'a Guard> {

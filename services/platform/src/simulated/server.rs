@@ -55,6 +55,21 @@ pub struct SimulatedMachine {
     measured: Mutex<HashMap<FileId, [u8; 48]>>,
 }
 
+/// What whoever broke a machine can do.
+pub mod danger {
+    use super::*;
+
+    /// The sealing key of a program, from the machine's fuse key: what a real machine gives to nobody but the program.
+    ///
+    /// # Errors
+    /// The directory is no machine, or the executable cannot be read.
+    pub fn sealing_key(machine: &Path, executable: &Path, context: &str) -> anyhow::Result<Secret<32>> {
+        let fuse = open_fuse(machine)?;
+        let mr_td = hash_file(File::open(executable)?)?;
+        Ok(derive(&fuse, "simulated-tee/sealing", &[&mr_td, context.as_bytes()]))
+    }
+}
+
 impl SimulatedMachine {
     /// Opens the machine in `directory`, making it on the first start.
     ///
