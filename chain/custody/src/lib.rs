@@ -46,6 +46,7 @@ mod candidate;
 mod delivery;
 mod epoch;
 mod message;
+mod ports;
 mod request;
 mod root;
 mod round;
@@ -65,12 +66,13 @@ pub mod weights;
 
 use frame_support::pallet_prelude::*;
 use phala_messages::{
-    InstanceKey, ProgramId, WorkerId,
+    ProgramId, WorkerId,
     custody::{Complaint, RootGeneration, RoundRecord},
 };
 
 pub use pallet::*;
 pub use phala_messages::refusal::Refusal;
+pub use ports::*;
 pub use watch::Watch;
 pub use weights::WeightInfo;
 
@@ -90,85 +92,6 @@ pub const KEY_REQUEST_BLOCKS: u32 = 150;
 pub const KEY_REQUESTS_SWEPT: u32 = 64;
 /// Blocks from one fruitless look at all candidates to the next.
 pub const LOOK_BLOCKS: u32 = 3;
-
-/// What custody must know of machines. The runtime answers from its registry.
-pub trait Machines {
-    /// The current instance of a machine that is admitted as a gatekeeper now.
-    fn gatekeeper(id: &WorkerId) -> Option<InstanceKey>;
-
-    /// The current instance of a machine that is admitted as a worker now.
-    fn worker(id: &WorkerId) -> Option<InstanceKey>;
-
-    /// Makes a machine admitted in both roles, without evidence.
-    #[cfg(feature = "runtime-benchmarks")]
-    fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey);
-}
-
-/// What custody must know of validators.
-pub trait Validators<AccountId> {
-    /// Whether the account is a validator's now.
-    fn is_validator(account: &AccountId) -> bool;
-
-    /// Makes the account a validator's.
-    #[cfg(feature = "runtime-benchmarks")]
-    fn elect_for_benchmark(account: &AccountId);
-}
-
-/// What custody must know of programs.
-pub trait Programs {
-    /// Whether the worker is one of those that run the program.
-    fn serves(worker: &WorkerId, program: &ProgramId) -> bool;
-
-    /// Makes the worker one that runs the program.
-    #[cfg(feature = "runtime-benchmarks")]
-    fn assign_for_benchmark(worker: &WorkerId, program: &ProgramId);
-}
-
-/// What a complaint is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum ComplaintVerdict {
-    /// The evidence does not prove it: refused.
-    Unfounded,
-    /// Nobody judged it here: kept for those who can.
-    Recorded,
-    /// The evidence proves it.
-    Proven,
-}
-
-/// Judges complaints on chain, where a runtime wants that.
-pub trait ComplaintJudge {
-    /// What the complaint is worth.
-    fn judge(round: &RoundRecord, complaint: &Complaint) -> ComplaintVerdict;
-
-    /// What judging the dearest complaint costs.
-    fn weight() -> Weight;
-}
-
-/// Records every complaint and judges none.
-impl ComplaintJudge for () {
-    fn judge(_round: &RoundRecord, _complaint: &Complaint) -> ComplaintVerdict {
-        ComplaintVerdict::Recorded
-    }
-
-    fn weight() -> Weight {
-        Weight::zero()
-    }
-}
-
-/// Where programs say which root their keys come from. Implemented by the [`Pallet`].
-pub trait ProgramRoots {
-    /// The root that a new program's keys come from. None until there is one.
-    fn open_root() -> Option<RootGeneration>;
-
-    /// From now on the program's keys come from this root, and from no other.
-    ///
-    /// # Errors
-    /// When the root does not take programs.
-    fn note_program_root(program: &ProgramId, root: RootGeneration) -> DispatchResult;
-
-    /// The program was removed.
-    fn forget_program(program: &ProgramId);
-}
 
 #[frame_support::pallet]
 pub mod pallet {

@@ -15,7 +15,8 @@
 //! |---|---|
 //! | `peers` | how gatekeepers are reached and what they say to each other |
 //! | `view`, `observer` | what this gatekeeper sees of the chain, by proof |
-//! | `rounds` | one round after the other, from dealing to a key share |
+//! | `rounds`, `orders` | one round after the other, from dealing to a key share; what it wants done |
+//! | `doubt` | why a gatekeeper stops |
 //! | `dealing`, `playing`, `shares` | the dealer's part, the player's part, what stays |
 //! | `release` | who may have a part of a key |
 //! | `deliveries` | what was given out, and the proof of it |
@@ -35,8 +36,10 @@
 pub mod danger;
 pub mod dealing;
 pub mod deliveries;
+mod doubt;
 pub mod gatekeeper;
 pub mod observer;
+mod orders;
 pub mod peers;
 pub mod playing;
 pub mod problem;

@@ -24,8 +24,12 @@ use crate::{
     shares::Shares,
     view::{RoundView, View},
 };
+pub use crate::{
+    doubt::Doubt,
+    orders::{Ask, Say},
+};
 use codec::{Decode, DecodeAll, Encode};
-use phala_machine::{Cabinet, CabinetError, Entropy};
+use phala_machine::{Cabinet, Entropy};
 use phala_messages::{
     GenesisHash, Hash, WorkerId,
     custody::{
@@ -49,23 +53,6 @@ const PARTICIPANT: &str = "gatekeeper/participant";
 
 /// For so many blocks after a round, logs stay for players that were cut off: about two minutes.
 pub const LATE_BLOCKS: u32 = 60;
-
-/// Why a gatekeeper stops.
-#[derive(Debug, thiserror::Error)]
-pub enum Doubt {
-    /// The disk, or the seal.
-    #[error(transparent)]
-    Cabinet(#[from] CabinetError),
-    /// Opens, but says nothing sensible.
-    #[error("`{0}` was sealed here and makes no sense")]
-    Corrupt(String),
-    /// A round's number stands for two rounds.
-    #[error("{0} has other terms than when this gatekeeper took part in it")]
-    OtherTerms(RoundNumber),
-    /// The chain's idea of a round is not the library's.
-    #[error("the chain opened {0} under terms that this software does not know")]
-    UnknownTerms(RoundNumber),
-}
 
 /// Names of what a round keeps in the cabinet.
 #[derive(Clone, Copy, Debug)]
@@ -113,28 +100,6 @@ struct Attempt {
     tries: BTreeMap<u32, u32>,
     /// The selected logs gave this player nothing.
     barren: bool,
-}
-
-/// A request to another gatekeeper.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// Whom.
-    pub to: WorkerId,
-    /// What.
-    pub request: PeerRequest,
-}
-
-/// A message to the chain, not signed yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Say {
-    /// See [`LogCommitment`].
-    Log(LogCommitment),
-    /// See [`Confirmation`].
-    Confirm(Confirmation),
-    /// See [`OutputReport`].
-    Report(OutputReport),
-    /// See [`Complaint`].
-    Complain(Complaint),
 }
 
 /// All that a gatekeeper does in rounds.
