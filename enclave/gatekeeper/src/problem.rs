@@ -3,39 +3,9 @@
 //! Outside the sealed channel they travel as plain JSON (RFC 9457). Inside it, refusals of queries for keys are
 //! [`phala_messages::release::ReleaseRefusal`], and those between gatekeepers [`crate::peers::PeerRefusal`].
 
-use http::StatusCode;
+use phala_machine::Unfit;
 
-macro_rules! problems {
-    ($($(#[$doc:meta])* $name:ident $(($($field:ty),+))? : $status:ident, $slug:literal, $hint:literal;)*) => {
-        /// Why there is no answer.
-        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-        pub enum Problem {
-            $($(#[$doc])* $name $(($($field),+))?,)*
-        }
-
-        impl Problem {
-            /// HTTP status.
-            pub const fn status(&self) -> StatusCode {
-                match self { $(Self::$name { .. } => StatusCode::$status,)* }
-            }
-
-            /// The name that stays, kebab-case.
-            pub const fn slug(&self) -> &'static str {
-                match self { $(Self::$name { .. } => $slug,)* }
-            }
-
-            /// What the reader can do about it.
-            pub const fn hint(&self) -> &'static str {
-                match self { $(Self::$name { .. } => $hint,)* }
-            }
-
-            /// Every name, for the reference and its test.
-            pub const SLUGS: &'static [&'static str] = &[$($slug,)*];
-        }
-    };
-}
-
-problems! {
+phala_machine::problems! {
     /// Nothing was proven to it for too long.
     #[error("the newest block that this gatekeeper could verify is {0} ms old; it serves up to {1} ms")]
     Stale(u64, u64): SERVICE_UNAVAILABLE, "chain-stale", "try another gatekeeper; its operator should look at the node behind it";
@@ -71,21 +41,13 @@ problems! {
     Disk: INTERNAL_SERVER_ERROR, "disk", "try another gatekeeper; its operator should look at its disk";
 }
 
-impl Problem {
-    /// The problem document.
-    ///
-    /// # Source
-    /// RFC 9457, with `hint` beside its own members.
-    pub fn problem(&self) -> Vec<u8> {
-        serde_json::json!({
-            "type": format!("urn:phala:error:{}", self.slug()),
-            "title": self.slug(),
-            "status": self.status().as_u16(),
-            "detail": self.to_string(),
-            "hint": self.hint(),
-        })
-        .to_string()
-        .into_bytes()
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Superseded => Self::Superseded,
+            Unfit::Unregistered(why) => Self::Unregistered(why),
+            Unfit::Stale { age_ms, max_ms } => Self::Stale(age_ms, max_ms),
+        }
     }
 }
 

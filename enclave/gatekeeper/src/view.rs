@@ -4,7 +4,7 @@
 //! - Everything in a view is true at its block.
 
 use crate::problem::Problem;
-use phala_follow::{Finalized, Head, check_age};
+use phala_follow::{Finalized, Head};
 use phala_machine::Standing;
 use phala_messages::{
     BlockRef, WorkerId, WorkerRecord,
@@ -95,14 +95,6 @@ impl View {
     /// # Errors
     /// [`Problem::Superseded`], [`Problem::Unregistered`], [`Problem::Stale`].
     pub fn may_serve(&self, now: UnixMillis) -> Result<(), Problem> {
-        match &self.standing {
-            Standing::Superseded => return Err(Problem::Superseded),
-            Standing::Unregistered(why) => return Err(Problem::Unregistered(why.clone())),
-            Standing::Admitted(record) if record.expires_at <= now.max(self.time) => {
-                return Err(Problem::Unregistered("its admission has expired".into()));
-            }
-            Standing::Admitted(_) => {}
-        }
-        check_age(self.time, now, HEAD_AGE_MS_MAX).map_err(|_| Problem::Stale(now.since(self.time), HEAD_AGE_MS_MAX))
+        Ok(self.standing.may_serve(self.time, now, HEAD_AGE_MS_MAX)?)
     }
 }

@@ -15,6 +15,7 @@
 //! | `chain`, `trail`, `proofs` | speaking to the chain, where following it goes on, reading it |
 //! | `courier` | sealed requests to other machines |
 //! | `member`, `standing`, `registration` | being counted in, and staying so |
+//! | `problem` | what a machine says instead of an answer |
 //! | `task` | tasks that end with their owner |
 //!
 //! # Properties
@@ -27,6 +28,7 @@ pub mod courier;
 pub mod identity;
 pub mod member;
 pub mod ports;
+pub mod problem;
 pub mod proofs;
 pub mod registration;
 pub mod standing;
@@ -40,4 +42,4 @@ pub use identity::{Identity, IdentityError};
 pub use member::{Member, Ports, StartError};
 pub use ports::{Clock, Entropy, Machine, MachineError, Vault, VaultError};
 pub use proofs::{NodeProofs, Proofs};
-pub use standing::{Seen, Standing};
+pub use standing::{Seen, Standing, Unfit};

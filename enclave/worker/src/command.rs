@@ -9,7 +9,7 @@ use crate::{
     authorize::Authenticated,
     logs::{CallLog, Logs},
     overlay::Overlay,
-    problem::{PROBLEM_TYPE, Problem},
+    problem::Problem,
     programs::{ProgramSecrets, call_problem},
     transcripts,
 };
@@ -18,6 +18,7 @@ use codec::{Decode, Encode};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use phala_crypto::channel::framing;
 use phala_engine::{Attester, Call, CallError, Context, Mode, Outbound, Outcome, Program};
+use phala_machine::problem::PROBLEM_TYPE;
 use phala_messages::{
     Account, CommandRecord, GenesisHash, Hash, ProgramId, ProgramRecord, ResultLeaf,
     command::{EXPORT_BLIND, EXPORT_RESULT_KEY, seal_info},

@@ -4,40 +4,10 @@
 //! hint what to do. Outside the sealed channel it travels as plain JSON; inside, as a sealed response that
 //! carries the name in the header `phala-error` as well, so that it is never taken for a program's answer.
 
-use http::StatusCode;
+use phala_machine::Unfit;
 use phala_messages::{ProgramId, limits::*};
 
-macro_rules! problems {
-    ($($(#[$doc:meta])* $name:ident $(($($field:ty),+))? : $status:ident, $slug:literal, $hint:literal;)*) => {
-        /// Why there is no answer.
-        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-        pub enum Problem {
-            $($(#[$doc])* $name $(($($field),+))?,)*
-        }
-
-        impl Problem {
-            /// HTTP status.
-            pub const fn status(&self) -> StatusCode {
-                match self { $(Self::$name { .. } => StatusCode::$status,)* }
-            }
-
-            /// The name that stays, kebab-case.
-            pub const fn slug(&self) -> &'static str {
-                match self { $(Self::$name { .. } => $slug,)* }
-            }
-
-            /// What the reader can do about it.
-            pub const fn hint(&self) -> &'static str {
-                match self { $(Self::$name { .. } => $hint,)* }
-            }
-
-            /// Every name, for the reference and its test.
-            pub const SLUGS: &'static [&'static str] = &[$($slug,)*];
-        }
-    };
-}
-
-problems! {
+phala_machine::problems! {
     // The worker as a whole.
     /// Nothing was proven to it for too long.
     #[error("the newest block that this worker could verify is {0} ms old; it serves up to {1} ms")]
@@ -171,22 +141,6 @@ problems! {
 }
 
 impl Problem {
-    /// The problem document.
-    ///
-    /// # Source
-    /// RFC 9457, with `hint` beside its own members.
-    pub fn problem(&self) -> Vec<u8> {
-        serde_json::json!({
-            "type": format!("urn:phala:error:{}", self.slug()),
-            "title": self.slug(),
-            "status": self.status().as_u16(),
-            "detail": self.to_string(),
-            "hint": self.hint(),
-        })
-        .to_string()
-        .into_bytes()
-    }
-
     /// A body beyond what a query may have.
     pub const fn body_too_large() -> Self {
         const _: () = assert!(QUERY_BODY_BYTES_MAX == 16 * 1024 * 1024);
@@ -200,8 +154,15 @@ impl Problem {
     }
 }
 
-/// Media type of [`Problem::problem`].
-pub const PROBLEM_TYPE: &str = "application/problem+json";
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Superseded => Self::Superseded,
+            Unfit::Unregistered(why) => Self::Unregistered(why),
+            Unfit::Stale { age_ms, max_ms } => Self::Stale(age_ms, max_ms),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,6 @@ use crate::{
     problem::Problem,
     programs::{ChainSide, ProgramCell},
 };
-use phala_follow::check_age;
 use phala_machine::Standing;
 use phala_messages::{BlockRef, ProgramId};
 use phala_state::Snapshot;
@@ -54,14 +53,6 @@ impl View {
     /// # Errors
     /// [`Problem::Superseded`], [`Problem::Unregistered`], [`Problem::Stale`].
     pub fn may_serve(&self, now: UnixMillis, head_age_ms_max: u64) -> Result<(), Problem> {
-        match &self.standing {
-            Standing::Superseded => return Err(Problem::Superseded),
-            Standing::Unregistered(why) => return Err(Problem::Unregistered(why.clone())),
-            Standing::Admitted(record) if record.expires_at <= now.max(self.time) => {
-                return Err(Problem::Unregistered("its admission has expired".into()));
-            }
-            Standing::Admitted(_) => {}
-        }
-        check_age(self.time, now, head_age_ms_max).map_err(|_| Problem::Stale(now.since(self.time), head_age_ms_max))
+        Ok(self.standing.may_serve(self.time, now, head_age_ms_max)?)
     }
 }

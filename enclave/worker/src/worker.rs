@@ -66,8 +66,6 @@ pub struct Config {
     pub places: Places,
 }
 
-/// What a follower asks of the node when nobody says otherwise.
-pub const POLL_MS_DEFAULT: u64 = 250;
 /// How old a head may be when nobody says otherwise.
 pub const HEAD_AGE_MS_MAX: u64 = 60_000;
 

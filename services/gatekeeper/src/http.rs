@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use phala_crypto::channel::RESPONSE_TYPE;
 use phala_enclave_gatekeeper::{Gatekeeper, Problem};
 use phala_host::server::{self, Answer};
+use phala_machine::problem::PROBLEM_TYPE;
 use phala_messages::{
     Account,
     limits::GATEKEEPER_REQUEST_BYTES_MAX,
@@ -153,7 +154,7 @@ fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> An
 }
 
 fn refuse(problem: &Problem) -> Answer {
-    let mut answer = answer(problem.status(), "application/problem+json", problem.problem());
+    let mut answer = answer(problem.status(), PROBLEM_TYPE, problem.problem());
     if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }

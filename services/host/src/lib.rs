@@ -9,9 +9,11 @@
 //! | `rpc`, `courier` | the chain; other machines |
 //! | `server` | sockets, and ending them gracefully |
 //! | `harden` | no core dumps, no debugger |
+//! | `process` | all of it together: arguments, log, TEE, how a process ends |
 
 pub mod courier;
 pub mod harden;
+pub mod process;
 pub mod rpc;
 pub mod server;
 pub mod system;

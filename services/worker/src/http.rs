@@ -25,8 +25,9 @@ use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use phala_crypto::channel::{CHUNKED_REQUEST_TYPE, CHUNKED_RESPONSE_TYPE, REQUEST_TYPE, RESPONSE_TYPE};
-use phala_enclave_worker::{Problem, Worker, problem::PROBLEM_TYPE};
+use phala_enclave_worker::{Problem, Worker};
 use phala_host::server::{self, Answer};
+use phala_machine::problem::PROBLEM_TYPE;
 use phala_messages::{
     CodeHash, ProgramId, ProgramStatus,
     limits::{CODE_BYTES_MAX, HEAD_BYTES_MAX, QUERY_BODY_BYTES_MAX},

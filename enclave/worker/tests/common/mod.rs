@@ -35,7 +35,7 @@ use std::{
 
 /// Builds `tests/guests/<name>` and returns the component. Cargo keeps what is up to date.
 fn guest(name: &str) -> Vec<u8> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests").join(name);
+    let root = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../tests/guests").join(name);
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("../../../target"), PathBuf::from).join("guests");
     let built = Command::new(env!("CARGO"))

@@ -36,7 +36,8 @@ pub struct Case {
 impl Case {
     /// A sample signed by Intel.
     pub fn intel(name: &str, now: u64) -> Self {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/evidence");
+        let directory =
+            Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../tests/vectors/evidence");
         let quote = std::fs::read(directory.join(name)).unwrap();
         let text = std::fs::read_to_string(directory.join(format!("{name}_collateral.json"))).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
