@@ -74,7 +74,7 @@ fn gatekeepers_serve_while_enough_of_them_live_and_go_on_when_they_return() -> R
     ensure!(String::from_utf8_lossy(&body).contains("0 notes"));
     let component = notes()?;
     let deploying = network.spawn(&["deploy", component.to_str().context("text")?, "--name", "two", "--json"])?;
-    std::thread::sleep(Duration::from_secs(6));
+    await_logged(&network, "worker-1", "gatekeepers gave their part of the key, 3 are needed")?;
     ensure!(!live(&network, "two")?, "a program got a key from two of four gatekeepers");
     network.replace(&mut first, |_| ())?;
     network.replace(&mut second, |_| ())?;
@@ -184,6 +184,18 @@ fn await_epoch_after(network: &Network, epoch: u64) -> Result<Value> {
         std::thread::sleep(Duration::from_secs(1));
     }
     anyhow::bail!("epoch {epoch} was never refreshed")
+}
+
+/// Waits until a process has written a line with `text` to its log.
+fn await_logged(network: &Network, process: &str, text: &str) -> Result<()> {
+    let path = network.dir().join("logs").join(process).with_extension("log");
+    for _ in 0..600 {
+        if fs::read_to_string(&path)?.contains(text) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    anyhow::bail!("{} never says `{text}`", path.display())
 }
 
 fn await_file(path: &Path) -> Result<()> {
