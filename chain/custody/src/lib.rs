@@ -35,7 +35,7 @@
 //! - A bond is held from `bond` until the member has held no key share for [`release_blocks`], and returns whole.
 //! - A gatekeeper's log of deliveries has no gap.
 //! - A root with programs is not closed.
-//! - What a block does by itself is bounded, whatever the number of programs, requests or past rounds.
+//! - What a block does by itself is bounded, whatever the number of programs or past rounds.
 //!
 //! [`release_blocks`]: phala_messages::custody::Parameters::release_blocks
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -47,7 +47,6 @@ mod delivery;
 mod epoch;
 mod message;
 mod ports;
-mod request;
 mod root;
 mod round;
 mod watch;
@@ -86,10 +85,6 @@ pub const ROUNDS_KEPT: u64 = 16;
 pub const EPOCHS_KEPT: u32 = 64;
 /// Batches of deliveries that stay, of each gatekeeper; the head's hash covers all before.
 pub const DELIVERIES_KEPT: u64 = 1_024;
-/// Blocks for which a key request waits. More than the age of the block that it may name, so that none counts twice.
-pub const KEY_REQUEST_BLOCKS: u32 = 150;
-/// Expired key requests that a block forgets.
-pub const KEY_REQUESTS_SWEPT: u32 = 64;
 /// Blocks from one fruitless look at all candidates to the next.
 pub const LOOK_BLOCKS: u32 = 3;
 
@@ -103,8 +98,8 @@ pub mod pallet {
         Account, Hash, ParticipantKey, Signature,
         custody::{
             Abandonment, CandidateRecord, ComplaintRecord, Confirmation, DeliveryBatch, DeliveryHead, EpochNumber,
-            EpochRecord, GroupKey, KeyRequest, KeyRequestRange, KeyRequestRecord, LogCommitment, OutputRecord,
-            OutputReport, Parameters, Places, Purpose, RootRecord, RoundLogs, RoundNumber, Signed,
+            EpochRecord, GroupKey, LogCommitment, OutputRecord, OutputReport, Parameters, Places, Purpose, RootRecord,
+            RoundLogs, RoundNumber, Signed,
         },
         limits::GATEKEEPERS_MAX,
     };
@@ -128,9 +123,6 @@ pub mod pallet {
 
         /// What is known of validators.
         type Validators: Validators<Self::AccountId>;
-
-        /// What is known of programs.
-        type Programs: Programs;
 
         /// Who judges complaints on chain.
         type ComplaintJudge: ComplaintJudge;
@@ -265,26 +257,6 @@ pub mod pallet {
     #[pallet::storage]
     pub type Deliveries<T: Config> =
         StorageDoubleMap<_, Blake2_128Concat, WorkerId, Blake2_128Concat, u64, DeliveryBatch>;
-
-    /// Which key requests wait.
-    #[pallet::storage]
-    pub type KeyRequestsWaiting<T: Config> = StorageValue<_, KeyRequestRange, ValueQuery>;
-
-    /// Each waiting key request, by its index.
-    // Hasher: Blake2_128Concat, as every map that clients read by proof.
-    #[pallet::storage]
-    pub type KeyRequests<T: Config> = StorageMap<_, Blake2_128Concat, u64, KeyRequestRecord>;
-
-    /// The index of a worker's waiting request for a program's key.
-    // Hasher: Blake2_128Concat, keys are chosen by their makers.
-    #[pallet::storage]
-    pub type KeyRequestOf<T: Config> =
-        StorageDoubleMap<_, Blake2_128Concat, WorkerId, Blake2_128Concat, ProgramId, u64>;
-
-    /// How many of a worker's requests wait.
-    // Hasher: Blake2_128Concat, keys are chosen by their makers.
-    #[pallet::storage]
-    pub type KeyRequestCounts<T: Config> = StorageMap<_, Blake2_128Concat, WorkerId, u32, ValueQuery>;
 
     /// What happened.
     #[pallet::event]
@@ -465,17 +437,6 @@ pub mod pallet {
             batch: DeliveryBatch,
             /// Names its whole log up to here.
             head: Hash,
-        },
-        /// A worker asked for a program's key.
-        KeyRequested {
-            /// The request's index.
-            index: u64,
-            /// Who asked.
-            worker: WorkerId,
-            /// Whose key.
-            program: ProgramId,
-            /// Under which root.
-            root: RootGeneration,
         },
     }
 
@@ -679,16 +640,6 @@ pub mod pallet {
             ensure_authorized(origin)?;
             Self::do_log_deliveries(batch.message)
         }
-
-        /// worker → chain: it needs a program's key.
-        #[pallet::call_index(13)]
-        #[pallet::weight(T::WeightInfo::request_key())]
-        #[pallet::authorize(|_source, request| Self::authorize_request(request))]
-        #[pallet::weight_of_authorize(T::WeightInfo::authorize_message())]
-        pub fn request_key(origin: OriginFor<T>, request: Signed<KeyRequest>) -> DispatchResult {
-            ensure_authorized(origin)?;
-            Self::do_request_key(request.message)
-        }
     }
 
     #[pallet::hooks]
@@ -702,8 +653,7 @@ pub mod pallet {
         }
 
         fn integrity_test() {
-            use phala_messages::{custody::threshold, limits::KEY_REQUEST_BLOCK_AGE_MAX};
-            const { assert!(KEY_REQUEST_BLOCKS > KEY_REQUEST_BLOCK_AGE_MAX, "a key request does not outlive its entry") };
+            use phala_messages::custody::threshold;
             const { assert!(CANDIDATES_MAX >= GATEKEEPERS_MAX, "there may be as many candidates as members") };
             const { assert!(GATEKEEPERS_MAX <= u64::BITS, "places are bits") };
             const { assert!(threshold(GATEKEEPERS_MAX) <= GATEKEEPERS_MAX, "a threshold can be reached") };

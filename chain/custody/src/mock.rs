@@ -1,6 +1,6 @@
 //! A runtime with nothing but this pallet and what it stands on; machines, validators and programs are whatever a test says.
 
-use crate::{self as pallet_custody, ComplaintJudge, ComplaintVerdict, Machines, Programs, Refusal, Validators};
+use crate::{self as pallet_custody, ComplaintJudge, ComplaintVerdict, Machines, Refusal, Validators};
 use core::cell::RefCell;
 use frame_support::{
     derive_impl,
@@ -12,8 +12,8 @@ use frame_system::{AuthorizeCall, EnsureRoot};
 use phala_messages::{
     Account, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, WorkerId,
     custody::{
-        Candidacy, Complaint, Confirmation, CustodyMessage, DeliveryBatch, GroupKey, KeyRequest, LogCommitment,
-        OutputReport, Parameters, Places, RootGeneration, RoundNumber, RoundRecord, Signed, threshold,
+        Candidacy, Complaint, Confirmation, CustodyMessage, DeliveryBatch, GroupKey, LogCommitment, OutputReport,
+        Parameters, Places, RoundNumber, RoundRecord, Signed, threshold,
     },
 };
 use phala_units::{BlockNumber, Planck};
@@ -73,7 +73,6 @@ impl pallet_balances::Config for Test {
 impl pallet_custody::Config for Test {
     type Machines = World;
     type Validators = World;
-    type Programs = World;
     type ComplaintJudge = World;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
@@ -105,9 +104,7 @@ pub const PARAMETERS: Parameters = Parameters {
 
 thread_local! {
     static GATEKEEPERS: RefCell<BTreeMap<WorkerId, InstanceKey>> = const { RefCell::new(BTreeMap::new()) };
-    static WORKERS: RefCell<BTreeMap<WorkerId, InstanceKey>> = const { RefCell::new(BTreeMap::new()) };
     static VALIDATORS: RefCell<BTreeSet<AccountId32>> = const { RefCell::new(BTreeSet::new()) };
-    static SERVED: RefCell<BTreeSet<(WorkerId, ProgramId)>> = const { RefCell::new(BTreeSet::new()) };
 }
 
 /// What lies outside this pallet.
@@ -122,22 +119,12 @@ impl World {
         });
     }
 
-    /// Admits a worker whose instance is that of `n`.
-    pub fn admit_worker(worker: WorkerId, n: u8) {
-        WORKERS.with_borrow_mut(|all| all.insert(worker, InstanceKey(instance(n).public().0)));
-    }
-
     /// Elects validator `n`, or not.
     pub fn elect(n: u8, elected: bool) {
         VALIDATORS.with_borrow_mut(|all| match elected {
             true => all.insert(account(n)),
             false => all.remove(&account(n)),
         });
-    }
-
-    /// Lets a worker serve a program.
-    pub fn assign(worker: WorkerId, program: ProgramId) {
-        SERVED.with_borrow_mut(|all| all.insert((worker, program)));
     }
 }
 
@@ -146,14 +133,9 @@ impl Machines for World {
         GATEKEEPERS.with_borrow(|all| all.get(id).copied())
     }
 
-    fn worker(id: &WorkerId) -> Option<InstanceKey> {
-        WORKERS.with_borrow(|all| all.get(id).copied())
-    }
-
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey) {
         GATEKEEPERS.with_borrow_mut(|all| all.insert(*id, *instance));
-        WORKERS.with_borrow_mut(|all| all.insert(*id, *instance));
     }
 }
 
@@ -165,17 +147,6 @@ impl Validators<AccountId32> for World {
     #[cfg(feature = "runtime-benchmarks")]
     fn elect_for_benchmark(account: &AccountId32) {
         VALIDATORS.with_borrow_mut(|all| all.insert(account.clone()));
-    }
-}
-
-impl Programs for World {
-    fn serves(worker: &WorkerId, program: &ProgramId) -> bool {
-        SERVED.with_borrow(|all| all.contains(&(*worker, *program)))
-    }
-
-    #[cfg(feature = "runtime-benchmarks")]
-    fn assign_for_benchmark(worker: &WorkerId, program: &ProgramId) {
-        Self::assign(*worker, *program);
     }
 }
 
@@ -226,9 +197,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     };
     let mut ext = sp_io::TestExternalities::from(genesis.build_storage().unwrap());
     GATEKEEPERS.with_borrow_mut(BTreeMap::clear);
-    WORKERS.with_borrow_mut(BTreeMap::clear);
     VALIDATORS.with_borrow_mut(BTreeSet::clear);
-    SERVED.with_borrow_mut(BTreeSet::clear);
     Verdict::set(ComplaintVerdict::Recorded);
     ext.execute_with(|| {
         System::set_block_number(1);
@@ -396,21 +365,11 @@ pub fn deliver(n: u8, batch: DeliveryBatch) -> crate::Call<Test> {
     crate::Call::log_deliveries { batch: signed(batch, n) }
 }
 
-/// The worker that asks for keys; its instance is that of 200.
-pub const WORKER: WorkerId = WorkerId([0x57; 32]);
-
 /// A program by number.
 pub fn program(n: u16) -> ProgramId {
     let mut id = [0x50; 32];
     id[..2].copy_from_slice(&n.to_le_bytes());
     ProgramId(id)
-}
-
-/// `request_key` by [`WORKER`].
-pub fn ask(n: u16, root: u32, asked: u32) -> crate::Call<Test> {
-    let request =
-        KeyRequest { worker: WORKER, program: program(n), root: RootGeneration(root), asked: BlockNumber(asked) };
-    crate::Call::request_key { request: signed(request, 200) }
 }
 
 /// The numbers of a round's or epoch's members.

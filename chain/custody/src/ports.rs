@@ -11,10 +11,7 @@ pub trait Machines {
     /// The current instance of a machine that is admitted as a gatekeeper now.
     fn gatekeeper(id: &WorkerId) -> Option<InstanceKey>;
 
-    /// The current instance of a machine that is admitted as a worker now.
-    fn worker(id: &WorkerId) -> Option<InstanceKey>;
-
-    /// Makes a machine admitted in both roles, without evidence.
+    /// Makes a machine admitted, without evidence.
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey);
 }
@@ -27,16 +24,6 @@ pub trait Validators<AccountId> {
     /// Makes the account a validator's.
     #[cfg(feature = "runtime-benchmarks")]
     fn elect_for_benchmark(account: &AccountId);
-}
-
-/// What custody must know of programs.
-pub trait Programs {
-    /// Whether the worker is one of those that run the program.
-    fn serves(worker: &WorkerId, program: &ProgramId) -> bool;
-
-    /// Makes the worker one that runs the program.
-    #[cfg(feature = "runtime-benchmarks")]
-    fn assign_for_benchmark(worker: &WorkerId, program: &ProgramId);
 }
 
 /// What a complaint is worth.

@@ -45,15 +45,13 @@ impl<T: Config> Pallet<T> {
     /// What each block does first.
     pub(crate) fn advance() -> Weight {
         let now = Self::block();
-        let swept = Self::sweep_requests(now);
-        let weight = T::WeightInfo::sweep_requests(swept);
         match Self::running() {
             Some(round) if now >= round.deadline => {
                 Self::end_phase(round, now);
-                weight.saturating_add(T::WeightInfo::end_phase())
+                T::WeightInfo::end_phase()
             }
-            Some(_) => weight.saturating_add(T::WeightInfo::watch()),
-            None => weight.saturating_add(Self::watch(now)),
+            Some(_) => T::WeightInfo::watch(),
+            None => Self::watch(now),
         }
     }
 

@@ -38,10 +38,6 @@ pub trait WeightInfo {
     fn complain() -> Weight;
     /// `log_deliveries`.
     fn log_deliveries() -> Weight;
-    /// `request_key`.
-    fn request_key() -> Weight;
-    /// Forgetting so many key requests.
-    fn sweep_requests(requests: u32) -> Weight;
     /// A block between rounds that finds nothing to do.
     fn watch() -> Weight;
     /// A look at so many candidates.
@@ -116,14 +112,6 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 
     fn log_deliveries() -> Weight {
         priced::<T>(150, 5, 3)
-    }
-
-    fn request_key() -> Weight {
-        priced::<T>(150, 9, 4)
-    }
-
-    fn sweep_requests(requests: u32) -> Weight {
-        priced::<T>(10, 2, 1).saturating_add(priced::<T>(30, 2, 3).saturating_mul(requests.into()))
     }
 
     fn watch() -> Weight {

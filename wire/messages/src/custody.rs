@@ -9,7 +9,6 @@
 //! player  → chain: Confirmation     I hold the logs of these dealers
 //! player  → chain: OutputReport     from the selected logs I computed this
 //! member  → chain: DeliveryBatch    so many key shares I delivered, under this Merkle root
-//! worker  → chain: KeyRequest       I need the key of this program
 //! ```
 //! Logs themselves never stand on chain: they may hold shares.
 //!
@@ -19,7 +18,7 @@
 
 use crate::{
     Signature,
-    ids::{Account, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
+    ids::{Account, GenesisHash, Hash, ParticipantKey, WorkerId},
     limits::{COMPLAINT_EVIDENCE_BYTES_MAX, GATEKEEPERS_MAX},
     transcript::Preimage,
 };
@@ -381,12 +380,12 @@ impl Parameters {
     }
 }
 
-/// What a gatekeeper or worker says to this part of the chain.
+/// What a gatekeeper says to this part of the chain.
 pub trait CustodyMessage: Encode {
     /// The domain under which it is signed.
     const DOMAIN: &'static str;
 
-    /// Who says it: a gatekeeper, or for [`KeyRequest`] a worker.
+    /// Which gatekeeper says it.
     fn sender(&self) -> WorkerId;
 
     /// The hash that is signed.
@@ -561,44 +560,6 @@ impl DeliveryHead {
         let preimage = Preimage::new("phala/custody-delivery-head/v1").bytes(&self.hash.0);
         Self { next: self.next.saturating_add(1), hash: preimage.bytes(&batch.encode()).hash(), last: batch.last }
     }
-}
-
-/// worker → chain: I need this program's key.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct KeyRequest {
-    /// Who asks; shares are sealed to its transport key.
-    pub worker: WorkerId,
-    /// Whose key.
-    pub program: ProgramId,
-    /// Under which root.
-    pub root: RootGeneration,
-    /// A recent block: an old request cannot be brought again.
-    pub asked: BlockNumber,
-}
-message!(KeyRequest, "phala/custody-key-request/v1", worker);
-
-/// A request that waits for gatekeepers, as the chain keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct KeyRequestRecord {
-    /// Who asks.
-    pub worker: WorkerId,
-    /// Whose key.
-    pub program: ProgramId,
-    /// Under which root.
-    pub root: RootGeneration,
-    /// Block from which on it is forgotten.
-    pub expires: BlockNumber,
-}
-
-/// The requests that wait: `first..end`.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
-pub struct KeyRequestRange {
-    /// The oldest.
-    pub first: u64,
-    /// One past the newest.
-    pub end: u64,
 }
 
 #[cfg(test)]

@@ -313,10 +313,6 @@ fn batch() -> DeliveryBatch {
     }
 }
 
-fn key_request() -> KeyRequest {
-    KeyRequest { worker: WORKER, program: PROGRAM, root: RootGeneration(1), asked: BlockNumber(4_241) }
-}
-
 fn said<M: CustodyMessage + Clone + Decode + PartialEq + Debug>(vectors: &mut Vectors, name: &str, message: M) {
     vectors.value(&format!("custody/{name}"), &message);
     vectors.bytes(&format!("custody/{name}/signing-hash"), message.signing_hash(&GENESIS));
@@ -330,7 +326,6 @@ fn custody(vectors: &mut Vectors) {
     said(vectors, "output-report", report());
     said(vectors, "complaint", complaint());
     said(vectors, "delivery-batch", batch());
-    said(vectors, "key-request", key_request());
     vectors.bytes("custody/output-report/output-id", report().output_id());
     let head = DeliveryHead::default().after(&batch());
     vectors.value("custody/delivery-head", &head);
@@ -407,10 +402,6 @@ fn custody_records(vectors: &mut Vectors) {
     let (evidence_hash, block) = (sha256(&evidence), BlockNumber(4_242));
     let record = ComplaintRecord { round, dealer, by, evidence_hash, evidence, proven: false, block };
     vectors.value("custody/complaint-record", &record);
-    let KeyRequest { worker, program, root, .. } = key_request();
-    let request = KeyRequestRecord { worker, program, root, expires: BlockNumber(4_392) };
-    vectors.value("custody/key-request-record", &request);
-    vectors.value("custody/key-request-range", &KeyRequestRange { first: 3, end: 9 });
 }
 
 fn custody_calls() -> Vec<(&'static str, Call)> {
@@ -429,7 +420,6 @@ fn custody_calls() -> Vec<(&'static str, Call)> {
         ("report-output", C::ReportOutput { report: Box::new(signed(report())) }),
         ("complain", C::Complain { complaint: Box::new(signed(complaint())) }),
         ("log-deliveries", C::LogDeliveries { batch: signed(batch()) }),
-        ("request-key", C::RequestKey { request: signed(key_request()) }),
     ]
     .into_iter()
     .map(|(name, call)| (name, Call::Custody(Box::new(call))))
@@ -529,8 +519,6 @@ fn storage_keys(vectors: &mut Vectors) {
         ("program-root", storage::program_root(&PROGRAM)),
         ("delivery-head", storage::delivery_head(&GATEKEEPER)),
         ("delivery", storage::delivery(&GATEKEEPER, 4)),
-        ("key-request-range", storage::key_request_range()),
-        ("key-request", storage::key_request(3)),
     ] {
         vectors.bytes(&format!("storage/{name}"), key);
     }
