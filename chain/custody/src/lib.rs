@@ -34,7 +34,10 @@
 //! - While a round runs or fails, the epoch before it serves.
 //! - A bond is held from `bond` until the member has held no key share for [`release_blocks`], and returns whole.
 //! - A gatekeeper's log of deliveries has no gap.
+//! - Revealed shares are worth nothing after the early refresh that they cause; however many logs reveal shares, there are at most
+//!   twice as many rounds.
 //! - A root with programs is not closed.
+//! - A dealer that the chain was shown to cheat keeps no place, unless governance approves it again.
 //! - What a block does by itself is bounded, whatever the number of programs or past rounds.
 //!
 //! [`release_blocks`]: phala_messages::custody::Parameters::release_blocks
@@ -43,6 +46,7 @@
 extern crate alloc;
 
 mod candidate;
+mod complaint;
 mod delivery;
 mod epoch;
 mod message;
@@ -58,16 +62,14 @@ mod mock;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_incidents;
+#[cfg(test)]
 mod tests_of_rounds;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
 
 use frame_support::pallet_prelude::*;
-use phala_messages::{
-    ProgramId, WorkerId,
-    custody::{Complaint, RootGeneration, RoundRecord},
-};
 
 pub use pallet::*;
 pub use phala_messages::refusal::Refusal;
@@ -87,6 +89,12 @@ pub const EPOCHS_KEPT: u32 = 64;
 pub const DELIVERIES_KEPT: u64 = 1_024;
 /// Blocks from one fruitless look at all candidates to the next.
 pub const LOOK_BLOCKS: u32 = 3;
+/// From an epoch in whose making shares were revealed to the round that makes them worthless: half a minute, in which players that
+/// were away may be back.
+pub const EARLY_REFRESH_BLOCKS: u32 = 15;
+/// For so many blocks after its last epoch a gatekeeper brings batches of what it delivered: ten minutes, although its last batch
+/// closes within one.
+pub const LAST_DELIVERIES_BLOCKS: u32 = 300;
 
 #[frame_support::pallet]
 pub mod pallet {
@@ -95,11 +103,11 @@ pub mod pallet {
     use frame_support::traits::fungible;
     use frame_system::pallet_prelude::*;
     use phala_messages::{
-        Account, Hash, ParticipantKey, Signature,
+        Account, Hash, ParticipantKey, ProgramId, Signature, WorkerId,
         custody::{
-            Abandonment, CandidateRecord, ComplaintRecord, Confirmation, DeliveryBatch, DeliveryHead, EpochNumber,
-            EpochRecord, GroupKey, LogCommitment, OutputRecord, OutputReport, Parameters, Places, Purpose, RootRecord,
-            RoundLogs, RoundNumber, Signed,
+            Abandonment, CandidateRecord, Complaint, ComplaintRecord, Confirmation, DealerFault, DeliveryBatch,
+            DeliveryHead, EpochNumber, EpochRecord, GroupKey, LogCommitment, OutputRecord, OutputReport, Parameters,
+            Places, Purpose, RootGeneration, RootRecord, RoundLogs, RoundNumber, RoundRecord, Signed,
         },
         limits::GATEKEEPERS_MAX,
     };
@@ -124,8 +132,8 @@ pub mod pallet {
         /// What is known of validators.
         type Validators: Validators<Self::AccountId>;
 
-        /// Who judges complaints on chain.
-        type ComplaintJudge: ComplaintJudge;
+        /// Who is told of proven offences.
+        type Offences: Offences;
 
         /// PHA, in Planck.
         type Currency: fungible::hold::Mutate<Self::AccountId, Reason = Self::RuntimeHoldReason>
@@ -204,13 +212,9 @@ pub mod pallet {
     pub type Complaints<T: Config> =
         StorageDoubleMap<_, Blake2_128Concat, RoundNumber, Blake2_128Concat, u32, ComplaintRecord>;
 
-    /// Dealers of the newest round that somebody complained of: they do not deal in the next one where it can be helped.
+    /// From an authorisation to its call, within one extrinsic: the hash of the complaint, and what it proves.
     #[pallet::storage]
-    pub type Accused<T: Config> = StorageValue<_, BoundedVec<WorkerId, ConstU32<GATEKEEPERS_MAX>>, ValueQuery>;
-
-    /// From an authorisation to its call, within one extrinsic: the hash of the complaint, and what it is worth.
-    #[pallet::storage]
-    pub type Judged<T: Config> = StorageValue<_, (Hash, ComplaintVerdict)>;
+    pub type Judged<T: Config> = StorageValue<_, (Hash, DealerFault)>;
 
     /// The generation whose key is the newest, or is yet to be made.
     #[pallet::storage]
@@ -246,6 +250,16 @@ pub mod pallet {
     /// What is watched between rounds.
     #[pallet::storage]
     pub type Watching<T: Config> = StorageValue<_, Watch, ValueQuery>;
+
+    /// When the newest early refresh of each live root is or was due: there is one in [`Parameters::refresh_blocks`] at most.
+    // Hasher: Twox64Concat, the chain numbers roots itself.
+    #[pallet::storage]
+    pub type EarlyRefreshes<T: Config> = StorageMap<_, Twox64Concat, RootGeneration, BlockNumber>;
+
+    /// Since when each candidate that held a key share holds none.
+    // Hasher: Blake2_128Concat, keys are chosen by their makers.
+    #[pallet::storage]
+    pub type Departures<T: Config> = StorageMap<_, Blake2_128Concat, WorkerId, BlockNumber>;
 
     /// Where each gatekeeper's log of deliveries stands.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
@@ -337,6 +351,13 @@ pub mod pallet {
             /// How many.
             revealed: u32,
         },
+        /// Shares stand open in logs that an epoch was made of. It is refreshed early.
+        RefreshHastened {
+            /// Which epoch.
+            epoch: EpochNumber,
+            /// When it is due.
+            at: BlockNumber,
+        },
         /// Dealing is over; players confirm.
         ConfirmingStarted {
             /// Of which round.
@@ -367,8 +388,8 @@ pub mod pallet {
             /// Hash of the output.
             output_hash: Hash,
         },
-        /// A player complained of a dealer.
-        ComplaintRecorded {
+        /// A dealer was proven to cheat. It needs a new approval to be a member again.
+        ComplaintProven {
             /// In which round.
             round: RoundNumber,
             /// Of whom.
@@ -377,8 +398,8 @@ pub mod pallet {
             by: WorkerId,
             /// SHA-256 of the evidence.
             evidence_hash: Hash,
-            /// Whether the chain found it proven.
-            proven: bool,
+            /// What it did.
+            fault: DealerFault,
         },
         /// A round came to nothing.
         RoundAbandoned {
@@ -619,12 +640,12 @@ pub mod pallet {
             Self::do_report_output(report.message)
         }
 
-        /// player → chain: a dealer cheats.
+        /// player → chain: a dealer cheats. Its approval is withdrawn.
         #[pallet::call_index(11)]
         #[pallet::weight(T::WeightInfo::complain())]
         #[pallet::authorize(|source, complaint| Self::authorize_complaint(source, complaint))]
         #[pallet::weight_of_authorize(
-            T::WeightInfo::authorize_message().saturating_add(T::ComplaintJudge::weight())
+            T::WeightInfo::authorize_message().saturating_add(T::WeightInfo::judge_evidence())
         )]
         pub fn complain(origin: OriginFor<T>, complaint: Box<Signed<Complaint>>) -> DispatchResult {
             ensure_authorized(origin)?;
@@ -663,7 +684,7 @@ pub mod pallet {
                 T::WeightInfo::commit_log().saturating_add(message),
                 T::WeightInfo::confirm().saturating_add(message),
                 T::WeightInfo::report_output().saturating_add(message),
-                T::WeightInfo::complain().saturating_add(message).saturating_add(T::ComplaintJudge::weight()),
+                T::WeightInfo::complain().saturating_add(message).saturating_add(T::WeightInfo::judge_evidence()),
                 T::WeightInfo::close_root(),
                 T::WeightInfo::look(CANDIDATES_MAX).saturating_add(T::WeightInfo::open_round()),
             ] {

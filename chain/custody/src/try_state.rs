@@ -1,9 +1,9 @@
 //! What must hold between any two blocks.
 
 use crate::{
-    CANDIDATES_MAX, CandidateQueue, Candidates, Complaints, Config, Deliveries, DeliveryHeads, EPOCHS_KEPT, Epochs,
-    Gatekeepers, Judged, LiveRoots, Logs, NewestRound, NextEpoch, OpenRoot, Outputs, Pallet, Participants,
-    ProgramRootOf, ROUNDS_KEPT, RootWanted, Roots, Rounds,
+    CANDIDATES_MAX, CandidateQueue, Candidates, Complaints, Config, Deliveries, DeliveryHeads, Departures, EPOCHS_KEPT,
+    EarlyRefreshes, Epochs, Gatekeepers, Judged, LiveRoots, Logs, NewestRound, NextEpoch, OpenRoot, Outputs, Pallet,
+    Participants, ProgramRootOf, ROUNDS_KEPT, RootWanted, Roots, Rounds,
 };
 use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::ensure;
@@ -100,6 +100,14 @@ impl<T: Config> Pallet<T> {
             if let Some(round) = Rounds::<T>::get(epoch.round) {
                 ensure!(round.phase == Phase::Finished(number), "an epoch's round finished with it");
             }
+        }
+        ensure!(
+            EarlyRefreshes::<T>::iter_keys().all(|root| live.contains(&root)),
+            "an early refresh is of a live root"
+        );
+        for gatekeeper in Departures::<T>::iter_keys() {
+            ensure!(Gatekeepers::<T>::contains_key(gatekeeper), "who departed keeps its candidacy");
+            ensure!(!Self::is_member(&gatekeeper), "who departed holds no key share");
         }
         for root in &live {
             let epoch = Self::epoch_of(*root).ok_or("a live root has an epoch")?;

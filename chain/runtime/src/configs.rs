@@ -269,8 +269,8 @@ impl pallet_custody::Validators<AccountId> for Elected {
 impl pallet_custody::Config for Runtime {
     type Machines = Registered;
     type Validators = Elected;
-    // Complaints are recorded with their evidence; nobody is slashed yet.
-    type ComplaintJudge = ();
+    // There is no stake to take yet: a proven cheat loses its place.
+    type Offences = ();
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type AdminOrigin = EnsureRoot<AccountId>;

@@ -501,7 +501,28 @@ pub struct Complaint {
 }
 message!(Complaint, "phala/custody-complaint/v1", by);
 
-/// A complaint, as the chain keeps it.
+/// What a dealer did that an honest one never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum DealerFault {
+    /// It committed to something that is no list of points.
+    #[codec(index = 0)]
+    CommitmentMalformed,
+    /// It committed to a polynomial of another degree than the round's threshold asks for.
+    #[codec(index = 1)]
+    WrongDegree,
+    /// It committed to another constant term than its old key share: it tried to change the master key.
+    #[codec(index = 2)]
+    OtherKeyShare,
+    /// It sent a share that is not the value of its polynomial.
+    #[codec(index = 3)]
+    WrongShare,
+    /// It committed to two polynomials.
+    #[codec(index = 4)]
+    Contradiction,
+}
+
+/// A complaint that the chain found proven, as it keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ComplaintRecord {
     /// In which round.
@@ -514,8 +535,8 @@ pub struct ComplaintRecord {
     pub evidence_hash: Hash,
     /// The evidence, so that anyone can check it.
     pub evidence: ComplaintEvidence,
-    /// Whether the chain itself found it proven.
-    pub proven: bool,
+    /// What it proves.
+    pub fault: DealerFault,
     /// Block that holds it.
     pub block: BlockNumber,
 }

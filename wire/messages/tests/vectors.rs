@@ -400,7 +400,17 @@ fn custody_records(vectors: &mut Vectors) {
     vectors.value("custody/candidate-record", &candidate);
     let Complaint { round, dealer, by, evidence } = complaint();
     let (evidence_hash, block) = (sha256(&evidence), BlockNumber(4_242));
-    let record = ComplaintRecord { round, dealer, by, evidence_hash, evidence, proven: false, block };
+    for fault in [
+        DealerFault::CommitmentMalformed,
+        DealerFault::WrongDegree,
+        DealerFault::OtherKeyShare,
+        DealerFault::WrongShare,
+        DealerFault::Contradiction,
+    ] {
+        vectors.value(&format!("custody/dealer-fault/{fault:?}"), &fault);
+    }
+    let fault = DealerFault::WrongShare;
+    let record = ComplaintRecord { round, dealer, by, evidence_hash, evidence, fault, block };
     vectors.value("custody/complaint-record", &record);
 }
 

@@ -52,6 +52,7 @@ extern crate alloc;
 
 #[cfg(feature = "std")]
 mod backend;
+mod chain;
 #[cfg(feature = "std")]
 mod combine;
 mod commitment;
@@ -78,6 +79,7 @@ mod round;
 mod signer;
 mod terms;
 
+pub use chain::judge_on_chain;
 #[cfg(feature = "std")]
 pub use combine::{BadPartial, CombineError, Combined, PartialFault, combine, verify_partial};
 pub use commitment::{Commitment, POINT_BYTES, SignedCommitment, Verify};
