@@ -72,7 +72,7 @@ pub mod weights;
 use frame_support::pallet_prelude::*;
 
 pub use pallet::*;
-pub use phala_messages::refusal::Refusal;
+pub use phala_messages::{custody::ROUNDS_KEPT, refusal::Refusal};
 pub use ports::*;
 pub use watch::Watch;
 pub use weights::WeightInfo;
@@ -81,8 +81,6 @@ pub use weights::WeightInfo;
 pub const CANDIDATES_MAX: u32 = 128;
 /// Roots that are not closed: one open, and the ones that programs are moving away from.
 pub const ROOTS_LIVE_MAX: u32 = 4;
-/// Rounds whose records stay: enough for a gatekeeper that was away for a few rounds to see what happened.
-pub const ROUNDS_KEPT: u64 = 16;
 /// Epochs whose records stay beside the current ones.
 pub const EPOCHS_KEPT: u32 = 64;
 /// Batches of deliveries that stay, of each gatekeeper; the head's hash covers all before.

@@ -38,6 +38,10 @@ pub const fn threshold(players: u32) -> u32 {
     players - players.saturating_sub(1) / 3
 }
 
+/// Rounds whose records the chain keeps, the newest among them: enough for a gatekeeper that was away for a few rounds to see what
+/// happened.
+pub const ROUNDS_KEPT: u64 = 16;
+
 /// A set of dealers or players: bit `n` is the one at place `n` of its list.
 pub type Places = u64;
 /// Dealers or players, in order of their participant keys; a player's place is the index of its key share.
