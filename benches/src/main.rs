@@ -9,6 +9,7 @@
 //! | `rows::query` | a network of real processes, sealed requests | the same component in a bare wasmtime host, plain HTTP |
 //! | `rows::sealing` | open, run, sign, seal | the same engine, run |
 //! | `rows::evidence` | `phala_evidence` | `dcap-qvl` with the same RustCrypto backend |
+//! | `rows::keys` | rounds of gatekeepers, a program's key released | – (a published figure) |
 //! | `rows::start` | an instance, an artifact, a component, up to the first answer | bare wasmtime |
 //! | `rows::processor` | a guest | the same source, native |
 //!
@@ -68,6 +69,8 @@ enum Group {
     Sealing,
     /// Quote verification
     Evidence,
+    /// Master keys made, handed on and used
+    Keys,
     /// From nothing to the first answer
     Start,
     /// A guest that computes
@@ -103,6 +106,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Group::Evidence) {
         table.add("quote verification", rows::evidence::measure(effort));
+    }
+    if wanted(Group::Keys) {
+        table.add("keys of gatekeepers", rows::keys::measure(effort));
     }
     if wanted(Group::Start) {
         table.add("cold start", rows::start::measure(&runtime, &component, effort));

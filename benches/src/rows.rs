@@ -1,6 +1,7 @@
 //! What is measured, one file a group.
 
 pub mod evidence;
+pub mod keys;
 pub mod processor;
 pub mod query;
 pub mod sealing;

@@ -1,9 +1,8 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    CANDIDATES_MAX, Call, CandidateQueue, Candidates, Config, CustodyParameters, Gatekeepers, KEY_REQUESTS_SWEPT,
-    KeyRequestsWaiting, Logs, Machines as _, NewestRound, Pallet, Participants, ProgramRoots, Programs as _, Roots,
-    Rounds, Validators as _, Watching,
+    CANDIDATES_MAX, Call, CandidateQueue, Candidates, Config, CustodyParameters, Gatekeepers, Logs, Machines as _,
+    NewestRound, Pallet, Participants, Roots, Rounds, Validators as _, Watching,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -16,7 +15,7 @@ use frame_support::{
 };
 use frame_system::{Origin, RawOrigin, pallet_prelude::BlockNumberFor};
 use phala_messages::{
-    Hash, InstanceKey, ParticipantKey, ProgramId, Signature, WorkerId,
+    Hash, InstanceKey, ParticipantKey, Signature, WorkerId,
     custody::*,
     limits::{COMPLAINT_EVIDENCE_BYTES_MAX, DELIVERIES_PER_BATCH_MAX, GATEKEEPERS_MAX},
 };
@@ -115,15 +114,6 @@ fn complaint(round: RoundNumber) -> Result<Complaint, BenchmarkError> {
     let evidence = vec![1; COMPLAINT_EVIDENCE_BYTES_MAX as usize];
     let evidence = evidence.try_into().map_err(|_| BenchmarkError::Stop("the evidence fits"))?;
     Ok(Complaint { round, dealer: gatekeeper(1), by: gatekeeper(0), evidence })
-}
-
-fn program(n: u32) -> ProgramId {
-    ProgramId(gatekeeper(n).0)
-}
-
-fn request<T: Config>(n: u32) -> KeyRequest {
-    T::Programs::assign_for_benchmark(&gatekeeper(0), &program(n));
-    KeyRequest { worker: gatekeeper(0), program: program(n), root: RootGeneration(0), asked: BlockNumber(1) }
 }
 
 fn at<T: Config>(block: u32) {
@@ -300,33 +290,6 @@ mod benchmarks {
         let batch = Signed { message, signature: [0; 64] };
         #[extrinsic_call]
         _(Origin::<T>::Authorized, batch);
-        Ok(())
-    }
-
-    #[benchmark]
-    fn request_key() -> Result<(), BenchmarkError> {
-        open_root::<T>()?;
-        Pallet::<T>::note_program_root(&program(0), RootGeneration(0))?;
-        at::<T>(10);
-        let request = Signed { message: request::<T>(0), signature: [0; 64] };
-        #[extrinsic_call]
-        _(Origin::<T>::Authorized, request);
-        Ok(())
-    }
-
-    #[benchmark]
-    fn sweep_requests(n: Linear<0, KEY_REQUESTS_SWEPT>) -> Result<(), BenchmarkError> {
-        open_root::<T>()?;
-        at::<T>(10);
-        for n in 0..n {
-            Pallet::<T>::do_request_key(request::<T>(n))?;
-        }
-        #[block]
-        {
-            Pallet::<T>::sweep_requests(BlockNumber(10_000));
-        }
-        let waiting = KeyRequestsWaiting::<T>::get();
-        assert_eq!(waiting.first, waiting.end);
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Candidates: validators bond for their gatekeepers, governance approves and expels, bonds return.
 
 use crate::{
-    CandidateQueue, Candidates, Config, CustodyParameters, Error, Event, Gatekeepers, HoldReason, Machines as _,
-    Pallet, Participants, Validators as _,
+    CandidateQueue, Candidates, Config, CustodyParameters, Departures, Error, Event, Gatekeepers, HoldReason,
+    Machines as _, Pallet, Participants, Validators as _,
 };
 use frame_support::{
     pallet_prelude::*,
@@ -74,6 +74,7 @@ impl<T: Config> Pallet<T> {
         Candidates::<T>::remove(account);
         Gatekeepers::<T>::remove(gatekeeper);
         Participants::<T>::remove(participant);
+        Departures::<T>::remove(gatekeeper);
         CandidateQueue::<T>::mutate(|queue| queue.retain(|other| *other != account));
         Self::deposit_event(Event::BondReleased { account: who, gatekeeper, bond });
         Ok(())

@@ -1,12 +1,17 @@
 //! Epochs: who holds key shares from now on, and who does not any more.
 
 use crate::{
-    Config, EPOCHS_KEPT, Epochs, Event, LiveRoots, NextEpoch, OpenRoot, Pallet, ROOTS_LIVE_MAX, Roots, Rounds, Watching,
+    Config, CustodyParameters, Departures, EARLY_REFRESH_BLOCKS, EPOCHS_KEPT, EarlyRefreshes, Epochs, Event, LiveRoots,
+    Logs, NextEpoch, OpenRoot, Pallet, ROOTS_LIVE_MAX, Roots, Rounds, Watching,
 };
 use phala_messages::{
     WorkerId,
-    custody::{EpochNumber, EpochRecord, OutputRecord, Phase, RootRecord, RootStatus, RoundRecord, place_of},
+    custody::{
+        EpochNumber, EpochRecord, OutputRecord, Phase, RootGeneration, RootRecord, RootStatus, RoundRecord, contains,
+        place_of,
+    },
 };
+use phala_units::BlockNumber;
 
 impl<T: Config> Pallet<T> {
     /// Makes an epoch of what enough players agreed on.
@@ -45,8 +50,38 @@ impl<T: Config> Pallet<T> {
         if let Some(old) = number.0.checked_sub(EPOCHS_KEPT) {
             Self::forget_epoch(EpochNumber(old));
         }
+        if Self::reveals(&round) {
+            Self::hasten_refresh(root, number);
+        }
         Self::set_refresh_time();
         Watching::<T>::mutate(|watch| watch.changed = true);
+    }
+
+    /// Whether shares stand open in the logs that count.
+    fn reveals(round: &RoundRecord) -> bool {
+        let logs = Logs::<T>::get(round.number);
+        (0..).zip(&logs).any(|(place, log)| contains(round.selected, place) && log.is_some_and(|log| log.revealed > 0))
+    }
+
+    /// Lets an epoch be refreshed early, unless its root was already within the time of one refresh: whoever can make logs reveal
+    /// shares, by not acknowledging them, cannot make rounds follow each other without end.
+    fn hasten_refresh(root: RootGeneration, epoch: EpochNumber) {
+        let now = Self::block();
+        let pause = CustodyParameters::<T>::get().refresh_blocks;
+        if EarlyRefreshes::<T>::get(root).is_some_and(|last| now < last.saturating_add(pause)) {
+            return;
+        }
+        let at = now.saturating_add(EARLY_REFRESH_BLOCKS);
+        EarlyRefreshes::<T>::insert(root, at);
+        Self::deposit_event(Event::RefreshHastened { epoch, at });
+    }
+
+    /// When the epoch is due for a refresh.
+    pub(crate) fn refresh_at(epoch: &EpochRecord) -> BlockNumber {
+        let regular = epoch.since.saturating_add(CustodyParameters::<T>::get().refresh_blocks);
+        // An early refresh of an epoch before this one is over.
+        let early = EarlyRefreshes::<T>::get(epoch.root).filter(|early| *early > epoch.since);
+        early.map_or(regular, |early| early.min(regular))
     }
 
     /// A root's first epoch: it takes the programs from now on.
@@ -75,6 +110,7 @@ impl<T: Config> Pallet<T> {
         let now = Self::block();
         for member in &epoch.members {
             Self::change_candidate(&member.gatekeeper, |record| record.left = None);
+            Departures::<T>::remove(member.gatekeeper);
         }
         for member in previous.into_iter().flat_map(|epoch| &epoch.members) {
             if place_of(&epoch.members, &member.gatekeeper).is_none() {
@@ -84,8 +120,9 @@ impl<T: Config> Pallet<T> {
     }
 
     /// A leaving candidate that holds no key share any more has left.
-    pub(crate) fn note_departure(gatekeeper: &WorkerId, now: phala_units::BlockNumber) {
+    pub(crate) fn note_departure(gatekeeper: &WorkerId, now: BlockNumber) {
         if !Self::is_member(gatekeeper) {
+            Departures::<T>::insert(gatekeeper, now);
             Self::change_candidate(gatekeeper, |record| {
                 if record.leaving.is_some() {
                     record.left = Some(now);

@@ -34,8 +34,11 @@
 //! - While a round runs or fails, the epoch before it serves.
 //! - A bond is held from `bond` until the member has held no key share for [`release_blocks`], and returns whole.
 //! - A gatekeeper's log of deliveries has no gap.
+//! - Revealed shares are worth nothing after the early refresh that they cause; however many logs reveal shares, there are at most
+//!   twice as many rounds.
 //! - A root with programs is not closed.
-//! - What a block does by itself is bounded, whatever the number of programs, requests or past rounds.
+//! - A dealer that the chain was shown to cheat keeps no place, unless governance approves it again.
+//! - What a block does by itself is bounded, whatever the number of programs or past rounds.
 //!
 //! [`release_blocks`]: phala_messages::custody::Parameters::release_blocks
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -43,11 +46,11 @@
 extern crate alloc;
 
 mod candidate;
+mod complaint;
 mod delivery;
 mod epoch;
 mod message;
 mod ports;
-mod request;
 mod root;
 mod round;
 mod watch;
@@ -59,19 +62,17 @@ mod mock;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_incidents;
+#[cfg(test)]
 mod tests_of_rounds;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
 
 use frame_support::pallet_prelude::*;
-use phala_messages::{
-    ProgramId, WorkerId,
-    custody::{Complaint, RootGeneration, RoundRecord},
-};
 
 pub use pallet::*;
-pub use phala_messages::refusal::Refusal;
+pub use phala_messages::{custody::ROUNDS_KEPT, refusal::Refusal};
 pub use ports::*;
 pub use watch::Watch;
 pub use weights::WeightInfo;
@@ -80,18 +81,18 @@ pub use weights::WeightInfo;
 pub const CANDIDATES_MAX: u32 = 128;
 /// Roots that are not closed: one open, and the ones that programs are moving away from.
 pub const ROOTS_LIVE_MAX: u32 = 4;
-/// Rounds whose records stay: enough for a gatekeeper that was away for a few rounds to see what happened.
-pub const ROUNDS_KEPT: u64 = 16;
 /// Epochs whose records stay beside the current ones.
 pub const EPOCHS_KEPT: u32 = 64;
 /// Batches of deliveries that stay, of each gatekeeper; the head's hash covers all before.
 pub const DELIVERIES_KEPT: u64 = 1_024;
-/// Blocks for which a key request waits. More than the age of the block that it may name, so that none counts twice.
-pub const KEY_REQUEST_BLOCKS: u32 = 150;
-/// Expired key requests that a block forgets.
-pub const KEY_REQUESTS_SWEPT: u32 = 64;
 /// Blocks from one fruitless look at all candidates to the next.
 pub const LOOK_BLOCKS: u32 = 3;
+/// From an epoch in whose making shares were revealed to the round that makes them worthless: half a minute, in which players that
+/// were away may be back.
+pub const EARLY_REFRESH_BLOCKS: u32 = 15;
+/// For so many blocks after its last epoch a gatekeeper brings batches of what it delivered: ten minutes, although its last batch
+/// closes within one.
+pub const LAST_DELIVERIES_BLOCKS: u32 = 300;
 
 #[frame_support::pallet]
 pub mod pallet {
@@ -100,11 +101,11 @@ pub mod pallet {
     use frame_support::traits::fungible;
     use frame_system::pallet_prelude::*;
     use phala_messages::{
-        Account, Hash, ParticipantKey, Signature,
+        Account, Hash, ParticipantKey, ProgramId, Signature, WorkerId,
         custody::{
-            Abandonment, CandidateRecord, ComplaintRecord, Confirmation, DeliveryBatch, DeliveryHead, EpochNumber,
-            EpochRecord, GroupKey, KeyRequest, KeyRequestRange, KeyRequestRecord, LogCommitment, OutputRecord,
-            OutputReport, Parameters, Places, Purpose, RootRecord, RoundLogs, RoundNumber, Signed,
+            Abandonment, CandidateRecord, Complaint, ComplaintRecord, Confirmation, DealerFault, DeliveryBatch,
+            DeliveryHead, EpochNumber, EpochRecord, GroupKey, LogCommitment, OutputRecord, OutputReport, Parameters,
+            Places, Purpose, RootGeneration, RootRecord, RoundLogs, RoundNumber, RoundRecord, Signed,
         },
         limits::GATEKEEPERS_MAX,
     };
@@ -129,11 +130,8 @@ pub mod pallet {
         /// What is known of validators.
         type Validators: Validators<Self::AccountId>;
 
-        /// What is known of programs.
-        type Programs: Programs;
-
-        /// Who judges complaints on chain.
-        type ComplaintJudge: ComplaintJudge;
+        /// Who is told of proven offences.
+        type Offences: Offences;
 
         /// PHA, in Planck.
         type Currency: fungible::hold::Mutate<Self::AccountId, Reason = Self::RuntimeHoldReason>
@@ -212,13 +210,9 @@ pub mod pallet {
     pub type Complaints<T: Config> =
         StorageDoubleMap<_, Blake2_128Concat, RoundNumber, Blake2_128Concat, u32, ComplaintRecord>;
 
-    /// Dealers of the newest round that somebody complained of: they do not deal in the next one where it can be helped.
+    /// From an authorisation to its call, within one extrinsic: the hash of the complaint, and what it proves.
     #[pallet::storage]
-    pub type Accused<T: Config> = StorageValue<_, BoundedVec<WorkerId, ConstU32<GATEKEEPERS_MAX>>, ValueQuery>;
-
-    /// From an authorisation to its call, within one extrinsic: the hash of the complaint, and what it is worth.
-    #[pallet::storage]
-    pub type Judged<T: Config> = StorageValue<_, (Hash, ComplaintVerdict)>;
+    pub type Judged<T: Config> = StorageValue<_, (Hash, DealerFault)>;
 
     /// The generation whose key is the newest, or is yet to be made.
     #[pallet::storage]
@@ -255,6 +249,16 @@ pub mod pallet {
     #[pallet::storage]
     pub type Watching<T: Config> = StorageValue<_, Watch, ValueQuery>;
 
+    /// When the newest early refresh of each live root is or was due: there is one in [`Parameters::refresh_blocks`] at most.
+    // Hasher: Twox64Concat, the chain numbers roots itself.
+    #[pallet::storage]
+    pub type EarlyRefreshes<T: Config> = StorageMap<_, Twox64Concat, RootGeneration, BlockNumber>;
+
+    /// Since when each candidate that held a key share holds none.
+    // Hasher: Blake2_128Concat, keys are chosen by their makers.
+    #[pallet::storage]
+    pub type Departures<T: Config> = StorageMap<_, Blake2_128Concat, WorkerId, BlockNumber>;
+
     /// Where each gatekeeper's log of deliveries stands.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
@@ -265,26 +269,6 @@ pub mod pallet {
     #[pallet::storage]
     pub type Deliveries<T: Config> =
         StorageDoubleMap<_, Blake2_128Concat, WorkerId, Blake2_128Concat, u64, DeliveryBatch>;
-
-    /// Which key requests wait.
-    #[pallet::storage]
-    pub type KeyRequestsWaiting<T: Config> = StorageValue<_, KeyRequestRange, ValueQuery>;
-
-    /// Each waiting key request, by its index.
-    // Hasher: Blake2_128Concat, as every map that clients read by proof.
-    #[pallet::storage]
-    pub type KeyRequests<T: Config> = StorageMap<_, Blake2_128Concat, u64, KeyRequestRecord>;
-
-    /// The index of a worker's waiting request for a program's key.
-    // Hasher: Blake2_128Concat, keys are chosen by their makers.
-    #[pallet::storage]
-    pub type KeyRequestOf<T: Config> =
-        StorageDoubleMap<_, Blake2_128Concat, WorkerId, Blake2_128Concat, ProgramId, u64>;
-
-    /// How many of a worker's requests wait.
-    // Hasher: Blake2_128Concat, keys are chosen by their makers.
-    #[pallet::storage]
-    pub type KeyRequestCounts<T: Config> = StorageMap<_, Blake2_128Concat, WorkerId, u32, ValueQuery>;
 
     /// What happened.
     #[pallet::event]
@@ -365,6 +349,13 @@ pub mod pallet {
             /// How many.
             revealed: u32,
         },
+        /// Shares stand open in logs that an epoch was made of. It is refreshed early.
+        RefreshHastened {
+            /// Which epoch.
+            epoch: EpochNumber,
+            /// When it is due.
+            at: BlockNumber,
+        },
         /// Dealing is over; players confirm.
         ConfirmingStarted {
             /// Of which round.
@@ -395,8 +386,8 @@ pub mod pallet {
             /// Hash of the output.
             output_hash: Hash,
         },
-        /// A player complained of a dealer.
-        ComplaintRecorded {
+        /// A dealer was proven to cheat. It needs a new approval to be a member again.
+        ComplaintProven {
             /// In which round.
             round: RoundNumber,
             /// Of whom.
@@ -405,8 +396,8 @@ pub mod pallet {
             by: WorkerId,
             /// SHA-256 of the evidence.
             evidence_hash: Hash,
-            /// Whether the chain found it proven.
-            proven: bool,
+            /// What it did.
+            fault: DealerFault,
         },
         /// A round came to nothing.
         RoundAbandoned {
@@ -465,17 +456,6 @@ pub mod pallet {
             batch: DeliveryBatch,
             /// Names its whole log up to here.
             head: Hash,
-        },
-        /// A worker asked for a program's key.
-        KeyRequested {
-            /// The request's index.
-            index: u64,
-            /// Who asked.
-            worker: WorkerId,
-            /// Whose key.
-            program: ProgramId,
-            /// Under which root.
-            root: RootGeneration,
         },
     }
 
@@ -658,12 +638,12 @@ pub mod pallet {
             Self::do_report_output(report.message)
         }
 
-        /// player → chain: a dealer cheats.
+        /// player → chain: a dealer cheats. Its approval is withdrawn.
         #[pallet::call_index(11)]
         #[pallet::weight(T::WeightInfo::complain())]
         #[pallet::authorize(|source, complaint| Self::authorize_complaint(source, complaint))]
         #[pallet::weight_of_authorize(
-            T::WeightInfo::authorize_message().saturating_add(T::ComplaintJudge::weight())
+            T::WeightInfo::authorize_message().saturating_add(T::WeightInfo::judge_evidence())
         )]
         pub fn complain(origin: OriginFor<T>, complaint: Box<Signed<Complaint>>) -> DispatchResult {
             ensure_authorized(origin)?;
@@ -679,16 +659,6 @@ pub mod pallet {
             ensure_authorized(origin)?;
             Self::do_log_deliveries(batch.message)
         }
-
-        /// worker → chain: it needs a program's key.
-        #[pallet::call_index(13)]
-        #[pallet::weight(T::WeightInfo::request_key())]
-        #[pallet::authorize(|_source, request| Self::authorize_request(request))]
-        #[pallet::weight_of_authorize(T::WeightInfo::authorize_message())]
-        pub fn request_key(origin: OriginFor<T>, request: Signed<KeyRequest>) -> DispatchResult {
-            ensure_authorized(origin)?;
-            Self::do_request_key(request.message)
-        }
     }
 
     #[pallet::hooks]
@@ -702,8 +672,7 @@ pub mod pallet {
         }
 
         fn integrity_test() {
-            use phala_messages::{custody::threshold, limits::KEY_REQUEST_BLOCK_AGE_MAX};
-            const { assert!(KEY_REQUEST_BLOCKS > KEY_REQUEST_BLOCK_AGE_MAX, "a key request does not outlive its entry") };
+            use phala_messages::custody::threshold;
             const { assert!(CANDIDATES_MAX >= GATEKEEPERS_MAX, "there may be as many candidates as members") };
             const { assert!(GATEKEEPERS_MAX <= u64::BITS, "places are bits") };
             const { assert!(threshold(GATEKEEPERS_MAX) <= GATEKEEPERS_MAX, "a threshold can be reached") };
@@ -713,7 +682,7 @@ pub mod pallet {
                 T::WeightInfo::commit_log().saturating_add(message),
                 T::WeightInfo::confirm().saturating_add(message),
                 T::WeightInfo::report_output().saturating_add(message),
-                T::WeightInfo::complain().saturating_add(message).saturating_add(T::ComplaintJudge::weight()),
+                T::WeightInfo::complain().saturating_add(message).saturating_add(T::WeightInfo::judge_evidence()),
                 T::WeightInfo::close_root(),
                 T::WeightInfo::look(CANDIDATES_MAX).saturating_add(T::WeightInfo::open_round()),
             ] {

@@ -1,19 +1,19 @@
 //! A runtime with nothing but this pallet and what it stands on; machines, validators and programs are whatever a test says.
 
-use crate::{self as pallet_custody, ComplaintJudge, ComplaintVerdict, Machines, Programs, Refusal, Validators};
+use crate::{self as pallet_custody, Machines, Offences, Refusal, Validators};
+use codec::Encode;
 use core::cell::RefCell;
 use frame_support::{
     derive_impl,
     dispatch::GetDispatchInfo,
-    parameter_types,
     traits::{ConstU128, Hooks},
 };
 use frame_system::{AuthorizeCall, EnsureRoot};
 use phala_messages::{
     Account, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, WorkerId,
     custody::{
-        Candidacy, Complaint, Confirmation, CustodyMessage, DeliveryBatch, GroupKey, KeyRequest, LogCommitment,
-        OutputReport, Parameters, Places, RootGeneration, RoundNumber, RoundRecord, Signed, threshold,
+        Candidacy, Complaint, Confirmation, CustodyMessage, DealerFault, DeliveryBatch, GroupKey, LogCommitment,
+        Member, OutputReport, Parameters, Places, RoundNumber, RoundRecord, Signed, threshold,
     },
 };
 use phala_units::{BlockNumber, Planck};
@@ -24,7 +24,10 @@ use sp_runtime::{
     traits::{Applyable, BlakeTwo256, Checkable, IdentityLookup},
     transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidity, TransactionValidityError},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 type Header = generic::Header<u32, BlakeTwo256>;
 type Extension = (AuthorizeCall<Test>,);
@@ -73,17 +76,11 @@ impl pallet_balances::Config for Test {
 impl pallet_custody::Config for Test {
     type Machines = World;
     type Validators = World;
-    type Programs = World;
-    type ComplaintJudge = World;
+    type Offences = World;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type AdminOrigin = EnsureRoot<AccountId32>;
     type WeightInfo = crate::weights::SubstrateWeight<Test>;
-}
-
-parameter_types! {
-    /// What the judge says of every complaint.
-    pub static Verdict: ComplaintVerdict = ComplaintVerdict::Recorded;
 }
 
 /// What each account starts with.
@@ -105,9 +102,16 @@ pub const PARAMETERS: Parameters = Parameters {
 
 thread_local! {
     static GATEKEEPERS: RefCell<BTreeMap<WorkerId, InstanceKey>> = const { RefCell::new(BTreeMap::new()) };
-    static WORKERS: RefCell<BTreeMap<WorkerId, InstanceKey>> = const { RefCell::new(BTreeMap::new()) };
     static VALIDATORS: RefCell<BTreeSet<AccountId32>> = const { RefCell::new(BTreeSet::new()) };
-    static SERVED: RefCell<BTreeSet<(WorkerId, ProgramId)>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+thread_local! {
+    static OFFENCES: RefCell<Vec<(WorkerId, RoundNumber, DealerFault)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The offences that were told so far.
+pub fn offences() -> Vec<(WorkerId, RoundNumber, DealerFault)> {
+    OFFENCES.with_borrow(Vec::clone)
 }
 
 /// What lies outside this pallet.
@@ -122,22 +126,12 @@ impl World {
         });
     }
 
-    /// Admits a worker whose instance is that of `n`.
-    pub fn admit_worker(worker: WorkerId, n: u8) {
-        WORKERS.with_borrow_mut(|all| all.insert(worker, InstanceKey(instance(n).public().0)));
-    }
-
     /// Elects validator `n`, or not.
     pub fn elect(n: u8, elected: bool) {
         VALIDATORS.with_borrow_mut(|all| match elected {
             true => all.insert(account(n)),
             false => all.remove(&account(n)),
         });
-    }
-
-    /// Lets a worker serve a program.
-    pub fn assign(worker: WorkerId, program: ProgramId) {
-        SERVED.with_borrow_mut(|all| all.insert((worker, program)));
     }
 }
 
@@ -146,14 +140,9 @@ impl Machines for World {
         GATEKEEPERS.with_borrow(|all| all.get(id).copied())
     }
 
-    fn worker(id: &WorkerId) -> Option<InstanceKey> {
-        WORKERS.with_borrow(|all| all.get(id).copied())
-    }
-
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey) {
         GATEKEEPERS.with_borrow_mut(|all| all.insert(*id, *instance));
-        WORKERS.with_borrow_mut(|all| all.insert(*id, *instance));
     }
 }
 
@@ -168,24 +157,9 @@ impl Validators<AccountId32> for World {
     }
 }
 
-impl Programs for World {
-    fn serves(worker: &WorkerId, program: &ProgramId) -> bool {
-        SERVED.with_borrow(|all| all.contains(&(*worker, *program)))
-    }
-
-    #[cfg(feature = "runtime-benchmarks")]
-    fn assign_for_benchmark(worker: &WorkerId, program: &ProgramId) {
-        Self::assign(*worker, *program);
-    }
-}
-
-impl ComplaintJudge for World {
-    fn judge(_round: &RoundRecord, _complaint: &Complaint) -> ComplaintVerdict {
-        Verdict::get()
-    }
-
-    fn weight() -> frame_support::weights::Weight {
-        frame_support::weights::Weight::zero()
+impl Offences for World {
+    fn cheated(dealer: &WorkerId, round: RoundNumber, fault: DealerFault) {
+        OFFENCES.with_borrow_mut(|all| all.push((*dealer, round, fault)));
     }
 }
 
@@ -211,9 +185,16 @@ pub fn instance(n: u8) -> ed25519::Pair {
     ed25519::Pair::from_seed(&seed)
 }
 
-/// What it deals with: the order of gatekeepers is the order of their numbers.
+/// Keys to deal with, in order of their public halves: the order of gatekeepers is the order of their numbers.
+static DEALERS: LazyLock<Vec<ed25519::Pair>> = LazyLock::new(|| {
+    let mut pairs: Vec<_> = (0..=u8::MAX).map(|seed| ed25519::Pair::from_seed(&[seed; 32])).collect();
+    pairs.sort_by_key(|pair| pair.public().0);
+    pairs
+});
+
+/// What `n` deals with.
 pub fn participant(n: u8) -> ParticipantKey {
-    ParticipantKey([n; 32])
+    ParticipantKey(DEALERS[usize::from(n)].public().0)
 }
 
 /// Storage with rich validators 1 to 9 whose gatekeepers are admitted, at block 1.
@@ -226,10 +207,8 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     };
     let mut ext = sp_io::TestExternalities::from(genesis.build_storage().unwrap());
     GATEKEEPERS.with_borrow_mut(BTreeMap::clear);
-    WORKERS.with_borrow_mut(BTreeMap::clear);
     VALIDATORS.with_borrow_mut(BTreeSet::clear);
-    SERVED.with_borrow_mut(BTreeSet::clear);
-    Verdict::set(ComplaintVerdict::Recorded);
+    OFFENCES.with_borrow_mut(Vec::clear);
     ext.execute_with(|| {
         System::set_block_number(1);
         for n in 1..=9 {
@@ -378,11 +357,45 @@ pub fn report(n: u8, key: u8) -> crate::Call<Test> {
     crate::Call::report_output { report: Box::new(signed(output(n, key), n)) }
 }
 
-/// `complain` by `by` of `dealer`.
-pub fn complain(by: u8, dealer: u8) -> crate::Call<Test> {
-    let evidence = vec![1, 2, 3].try_into().unwrap();
-    let complaint = Complaint { round: round().number, dealer: gatekeeper(dealer), by: gatekeeper(by), evidence };
+/// What `dealer` signs as its commitment in the newest round: SCALE of the points, and the signature.
+pub fn committed_to(dealer: u8, points: &[[u8; 96]]) -> Vec<u8> {
+    let message = (round_hash(), participant(dealer), points.to_vec());
+    let message = [b"phala/threshold/commitment/v1".to_vec(), message.encode()].concat();
+    (points.to_vec(), DEALERS[usize::from(dealer)].sign(&message).0).encode()
+}
+
+/// What names the newest round to those who deal in it.
+pub fn round_hash() -> [u8; 32] {
+    let previous = round().previous.and_then(crate::Epochs::<Test>::get);
+    phala_threshold::JudgedRound::of_chain(&genesis(), &round(), previous.as_ref()).hash
+}
+
+/// Evidence that `dealer` committed to two polynomials.
+pub fn contradiction(dealer: u8) -> Vec<u8> {
+    let two = [committed_to(dealer, &[[1; 96]]), committed_to(dealer, &[[2; 96]])].concat();
+    [(round_hash(), participant(dealer), 2u8).encode(), two].concat()
+}
+
+/// Evidence that `dealer` sent `share` to `player` under a commitment to these points.
+pub fn sent(dealer: u8, player: u8, points: &[[u8; 96]], share: [u8; 32]) -> Vec<u8> {
+    let commitment = phala_messages::transcript::sha256(&points.to_vec().encode()).0;
+    let message = (round_hash(), participant(dealer), participant(player), commitment, share);
+    let message = [b"phala/threshold/share/v1".to_vec(), message.encode()].concat();
+    let signature = DEALERS[usize::from(dealer)].sign(&message).0;
+    let evidence = (round_hash(), participant(dealer), 1u8, participant(player), points.to_vec(), share, signature);
+    evidence.encode()
+}
+
+/// `complain` by `by` of `dealer`, with this evidence.
+pub fn complain_with(by: u8, dealer: u8, evidence: Vec<u8>) -> crate::Call<Test> {
+    let (round, evidence) = (round().number, evidence.try_into().unwrap());
+    let complaint = Complaint { round, dealer: gatekeeper(dealer), by: gatekeeper(by), evidence };
     crate::Call::complain { complaint: Box::new(signed(complaint, by)) }
+}
+
+/// `complain` by `by` of `dealer`, which committed to two polynomials.
+pub fn complain(by: u8, dealer: u8) -> crate::Call<Test> {
+    complain_with(by, dealer, contradiction(dealer))
 }
 
 /// A batch of `n` over `first..=last`.
@@ -396,9 +409,6 @@ pub fn deliver(n: u8, batch: DeliveryBatch) -> crate::Call<Test> {
     crate::Call::log_deliveries { batch: signed(batch, n) }
 }
 
-/// The worker that asks for keys; its instance is that of 200.
-pub const WORKER: WorkerId = WorkerId([0x57; 32]);
-
 /// A program by number.
 pub fn program(n: u16) -> ProgramId {
     let mut id = [0x50; 32];
@@ -406,16 +416,10 @@ pub fn program(n: u16) -> ProgramId {
     ProgramId(id)
 }
 
-/// `request_key` by [`WORKER`].
-pub fn ask(n: u16, root: u32, asked: u32) -> crate::Call<Test> {
-    let request =
-        KeyRequest { worker: WORKER, program: program(n), root: RootGeneration(root), asked: BlockNumber(asked) };
-    crate::Call::request_key { request: signed(request, 200) }
-}
-
 /// The numbers of a round's or epoch's members.
-pub fn numbers(members: &[phala_messages::custody::Member]) -> Vec<u8> {
-    members.iter().map(|member| member.participant.0[0]).collect()
+pub fn numbers(members: &[Member]) -> Vec<u8> {
+    let number = |member: &Member| (0..=u8::MAX).find(|n| participant(*n) == member.participant);
+    members.iter().map(|member| number(member).expect("it is one of the test's")).collect()
 }
 
 /// Plays the running round through with everybody: dealers deal, players confirm and report `key`.
@@ -427,6 +431,19 @@ pub fn play(key: u8) {
     players.iter().for_each(|n| accepted(confirm(*n, all)));
     let needed = threshold(players.len() as u32) as usize;
     players.iter().take(needed).for_each(|n| accepted(report(*n, key)));
+}
+
+/// A network whose first epoch has gatekeepers 1 to 4 and a polynomial of these points.
+pub fn found_with(points: &[[u8; 96]]) {
+    join(1..=4);
+    blocks(1);
+    (1..=4).for_each(|n| accepted(log(n)));
+    (1..=4).for_each(|n| accepted(confirm(n, 0b1111)));
+    for n in 1..=3 {
+        let polynomial = points.as_flattened().to_vec().try_into().unwrap();
+        let report = OutputReport { group_key: GroupKey(points[0]), polynomial, ..output(n, 7) };
+        accepted(crate::Call::report_output { report: Box::new(signed(report, n)) });
+    }
 }
 
 /// A network whose first epoch has gatekeepers 1 to 4, with group key 7.

@@ -3,7 +3,7 @@
 use frame_support::pallet_prelude::*;
 use phala_messages::{
     InstanceKey, ProgramId, WorkerId,
-    custody::{Complaint, RootGeneration, RoundRecord},
+    custody::{DealerFault, RootGeneration, RoundNumber},
 };
 
 /// What custody must know of machines. The runtime answers from its registry.
@@ -11,10 +11,7 @@ pub trait Machines {
     /// The current instance of a machine that is admitted as a gatekeeper now.
     fn gatekeeper(id: &WorkerId) -> Option<InstanceKey>;
 
-    /// The current instance of a machine that is admitted as a worker now.
-    fn worker(id: &WorkerId) -> Option<InstanceKey>;
-
-    /// Makes a machine admitted in both roles, without evidence.
+    /// Makes a machine admitted, without evidence.
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey);
 }
@@ -29,45 +26,15 @@ pub trait Validators<AccountId> {
     fn elect_for_benchmark(account: &AccountId);
 }
 
-/// What custody must know of programs.
-pub trait Programs {
-    /// Whether the worker is one of those that run the program.
-    fn serves(worker: &WorkerId, program: &ProgramId) -> bool;
-
-    /// Makes the worker one that runs the program.
-    #[cfg(feature = "runtime-benchmarks")]
-    fn assign_for_benchmark(worker: &WorkerId, program: &ProgramId);
+/// Who is told of proven offences: the door for staking, which takes a cheating gatekeeper's stake. A runtime without staking
+/// uses `()`, and all that a cheat loses is its place.
+pub trait Offences {
+    /// The dealer cheated in this round. Told once for each time that governance approved it.
+    fn cheated(dealer: &WorkerId, round: RoundNumber, fault: DealerFault);
 }
 
-/// What a complaint is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum ComplaintVerdict {
-    /// The evidence does not prove it: refused.
-    Unfounded,
-    /// Nobody judged it here: kept for those who can.
-    Recorded,
-    /// The evidence proves it.
-    Proven,
-}
-
-/// Judges complaints on chain, where a runtime wants that.
-pub trait ComplaintJudge {
-    /// What the complaint is worth.
-    fn judge(round: &RoundRecord, complaint: &Complaint) -> ComplaintVerdict;
-
-    /// What judging the dearest complaint costs.
-    fn weight() -> Weight;
-}
-
-/// Records every complaint and judges none.
-impl ComplaintJudge for () {
-    fn judge(_round: &RoundRecord, _complaint: &Complaint) -> ComplaintVerdict {
-        ComplaintVerdict::Recorded
-    }
-
-    fn weight() -> Weight {
-        Weight::zero()
-    }
+impl Offences for () {
+    fn cheated(_dealer: &WorkerId, _round: RoundNumber, _fault: DealerFault) {}
 }
 
 /// Where programs say which root their keys come from. Implemented by the [`Pallet`](crate::Pallet).

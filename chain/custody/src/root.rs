@@ -1,7 +1,8 @@
 //! Roots: a new one is made, programs move to it, the old one is given up.
 
 use crate::{
-    Config, Error, Event, LiveRoots, OpenRoot, Pallet, ProgramRootOf, ProgramRoots, ROOTS_LIVE_MAX, RootWanted, Roots,
+    Config, EarlyRefreshes, Error, Event, LiveRoots, OpenRoot, Pallet, ProgramRootOf, ProgramRoots, ROOTS_LIVE_MAX,
+    RootWanted, Roots,
 };
 use frame_support::pallet_prelude::*;
 use phala_messages::{
@@ -38,6 +39,7 @@ impl<T: Config> Pallet<T> {
             Self::note_departure(&member.gatekeeper, now);
         }
         Self::forget_epoch(record.epoch);
+        EarlyRefreshes::<T>::remove(root);
         Self::set_refresh_time();
         Self::deposit_event(Event::RootClosed { root });
         Ok(())

@@ -1,21 +1,19 @@
 //! Rounds: from the hashes of logs to an output that enough players agree on.
 
 use crate::{
-    Accused, ComplaintJudge as _, ComplaintVerdict, Complaints, Config, CustodyParameters, Error, Event, Judged, Logs,
-    NewestRound, Outputs, Pallet, ROUNDS_KEPT, Refusal, Roots, Rounds, Watching, message::refuse,
+    Complaints, Config, CustodyParameters, Error, Event, Logs, NewestRound, Outputs, Pallet, ROUNDS_KEPT, Refusal,
+    Roots, Rounds, Watching, message::refuse,
 };
 use alloc::vec::Vec;
-use codec::Encode;
 use frame_support::pallet_prelude::*;
 use phala_messages::{
-    Hash, WorkerId,
+    WorkerId,
     custody::{
-        Abandonment, Complaint, ComplaintRecord, Confirmation, EpochRecord, GROUP_POINT_BYTES, LogCommitment,
-        LogRecord, Member, Members, OutputRecord, OutputReport, Phase, Places, Purpose, RootGeneration, RoundLogs,
-        RoundNumber, RoundRecord, Signed, contains, first_places, place_of, threshold, with,
+        Abandonment, Confirmation, EpochRecord, GROUP_POINT_BYTES, LogCommitment, LogRecord, Member, Members,
+        OutputRecord, OutputReport, Phase, Places, Purpose, RootGeneration, RoundLogs, RoundNumber, RoundRecord,
+        Signed, contains, first_places, place_of, threshold, with,
     },
     limits::GATEKEEPERS_MAX,
-    transcript::sha256,
 };
 use phala_units::BlockNumber;
 
@@ -76,7 +74,6 @@ impl<T: Config> Pallet<T> {
         };
         Rounds::<T>::insert(number, record);
         NewestRound::<T>::put(number);
-        Accused::<T>::kill();
         Self::deposit_event(Event::RoundOpened {
             round: number,
             purpose,
@@ -277,59 +274,6 @@ impl<T: Config> Pallet<T> {
         }
         Ok(())
     }
-
-    // ---- complaints
-
-    /// Every rule of a complaint but the signature and the evidence. It may come after the round, until the next one.
-    fn judge_complaint(message: &Complaint) -> Result<(RoundRecord, u32), Refusal> {
-        let newest = NewestRound::<T>::get();
-        ensure!(message.round <= newest, Refusal::RoundUnknown);
-        let round = Rounds::<T>::get(newest).filter(|round| round.number == message.round);
-        let round = round.ok_or(Refusal::RoundOver)?;
-        let place = place_of(&round.players, &message.by).ok_or(Refusal::NotPlayer)?;
-        ensure!(place_of(&round.dealers, &message.dealer).is_some(), Refusal::NotDealer);
-        ensure!(!contains(round.complained, place), Refusal::Complained);
-        ensure!(!message.evidence.is_empty(), Refusal::ComplaintEmpty);
-        Self::gatekeeper_instance(&message.by)?;
-        Ok((round, place))
-    }
-
-    pub(crate) fn authorize_complaint(
-        source: TransactionSource,
-        signed: &Signed<Complaint>,
-    ) -> TransactionValidityWithRefund {
-        let complaint = &signed.message;
-        let (round, _) = Self::judge_complaint(complaint).map_err(refuse)?;
-        Self::check_gatekeeper(signed).map_err(refuse)?;
-        let verdict = T::ComplaintJudge::judge(&round, complaint);
-        ensure!(verdict != ComplaintVerdict::Unfounded, refuse(Refusal::ComplaintUnfounded));
-        if source == TransactionSource::InBlock {
-            Judged::<T>::put((fingerprint(complaint), verdict));
-        }
-        Self::accept::<Complaint>((complaint.round, complaint.by))
-    }
-
-    pub(crate) fn do_complain(message: Complaint) -> DispatchResult {
-        let (judged, verdict) = Judged::<T>::take().ok_or(Error::<T>::NotJudged)?;
-        ensure!(judged == fingerprint(&message), Error::<T>::NotJudged);
-        let (mut round, place) = Self::judge_complaint(&message).map_err(Error::<T>::from)?;
-        round.complained = with(round.complained, place);
-        let number = round.number;
-        Rounds::<T>::insert(number, round);
-        let Complaint { dealer, by, evidence, .. } = message;
-        Accused::<T>::mutate(|accused| {
-            if !accused.contains(&dealer) && accused.try_push(dealer).is_err() {
-                frame_support::defensive!("there are no more accused than dealers");
-            }
-        });
-        let evidence_hash = sha256(&evidence);
-        let proven = verdict == ComplaintVerdict::Proven;
-        let block = Self::block();
-        let record = ComplaintRecord { round: number, dealer, by, evidence_hash, evidence, proven, block };
-        Complaints::<T>::insert(number, place, record);
-        Self::deposit_event(Event::ComplaintRecorded { round: number, dealer, by, evidence_hash, proven });
-        Ok(())
-    }
 }
 
 /// The list in order of participant keys. None when it is too long.
@@ -341,8 +285,4 @@ fn in_order(mut members: Vec<Member>) -> Option<Members> {
 /// Places of the dealers that committed.
 fn committed(logs: &RoundLogs) -> Places {
     (0..).zip(logs).filter(|(_, log)| log.is_some()).fold(0, |all, (place, _)| with(all, place))
-}
-
-fn fingerprint(complaint: &Complaint) -> Hash {
-    Hash(complaint.using_encoded(sp_io::hashing::blake2_256))
 }

@@ -1,10 +1,9 @@
-//! Candidates, roots, deliveries, requests, and the contract with others. Rounds are in `tests_of_rounds.rs`.
+//! Candidates, roots, deliveries, and the contract with others. Rounds are in `tests_of_rounds.rs`.
 
 use crate::{
     CANDIDATES_MAX, CandidateQueue, Candidates, CustodyParameters, DELIVERIES_KEPT, Deliveries, DeliveryHeads, Error,
-    Event, Gatekeepers, HoldReason, KEY_REQUEST_BLOCKS, KEY_REQUESTS_SWEPT, KeyRequestCounts, KeyRequests,
-    KeyRequestsWaiting, LOOK_BLOCKS, LiveRoots, NewestRound, OpenRoot, Participants, ProgramRoots as _, ROOTS_LIVE_MAX,
-    Refusal, RootWanted, Roots, WeightInfo, mock::*, weights::SubstrateWeight,
+    Event, Gatekeepers, HoldReason, LOOK_BLOCKS, LiveRoots, NewestRound, OpenRoot, Participants, ProgramRoots as _,
+    ROOTS_LIVE_MAX, Refusal, RootWanted, Roots, WeightInfo, mock::*, weights::SubstrateWeight,
 };
 use codec::Encode;
 use frame_support::{
@@ -14,8 +13,8 @@ use frame_support::{
 use phala_messages::{
     Account, Hash, ParticipantKey,
     custody::{
-        Candidacy, CustodyMessage as _, DeliveryHead, GroupKey, KeyRequestRange, Parameters, Phase, RootGeneration,
-        RootStatus, RoundNumber,
+        Candidacy, CustodyMessage as _, DeliveryHead, GroupKey, Parameters, Phase, RootGeneration, RootStatus,
+        RoundNumber,
     },
     limits::*,
     storage,
@@ -152,7 +151,7 @@ mod candidacies {
             ] {
                 assert_eq!(call(account(1), denied), Err(DispatchError::BadOrigin));
             }
-            for free in [log_in(RoundNumber(1), 1, 0), deliver(1, batch(1, 0, 1, 1)), ask(1, 0, 1)] {
+            for free in [log_in(RoundNumber(1), 1, 0), deliver(1, batch(1, 0, 1, 1))] {
                 assert_eq!(govern(free), Err(DispatchError::BadOrigin));
             }
         });
@@ -535,124 +534,6 @@ mod deliveries {
     }
 }
 
-mod requests {
-    use super::*;
-
-    /// An open root, and a worker that serves programs 0 to 99.
-    fn arrange() {
-        found();
-        World::admit_worker(WORKER, 200);
-        (0..100).for_each(|n| World::assign(WORKER, program(n)));
-        blocks(10);
-    }
-
-    fn waiting() -> KeyRequestRange {
-        KeyRequestsWaiting::<Test>::get()
-    }
-
-    #[test]
-    fn a_worker_asks_for_a_key_and_waits() {
-        run(|| {
-            arrange();
-            let now = System::block_number();
-            accepted(ask(1, 0, now - 1));
-            let record = KeyRequests::<Test>::get(0).unwrap();
-            assert_eq!((record.worker, record.program, record.root), (WORKER, program(1), ROOT));
-            assert_eq!(record.expires, BlockNumber(now + KEY_REQUEST_BLOCKS));
-            let asked = Event::KeyRequested { index: 0, worker: WORKER, program: program(1), root: ROOT };
-            assert_eq!(events().last(), Some(&asked));
-            assert_refused(ask(1, 0, now - 1), Refusal::KeyRequested);
-            accepted(ask(2, 0, now - 1));
-            assert_eq!(waiting(), KeyRequestRange { first: 0, end: 2 });
-        });
-    }
-
-    #[test]
-    fn who_may_not_ask_is_told_why() {
-        run(|| {
-            join(1..=4);
-            blocks(2);
-            assert_refused(ask(1, 0, 1), Refusal::RootUnknown);
-            play(7);
-            let now = System::block_number();
-            assert_refused(ask(1, 0, now - 1), Refusal::NotAdmitted);
-            World::admit_worker(WORKER, 201);
-            assert_refused(ask(1, 0, now - 1), Refusal::NotServing);
-            World::assign(WORKER, program(1));
-            assert_refused(ask(1, 0, now - 1), Refusal::InstanceSignature);
-            World::admit_worker(WORKER, 200);
-            assert_refused(ask(1, 0, now), Refusal::KeyRequestTooOld);
-            accepted(ask(1, 0, now - 1));
-        });
-    }
-
-    #[test]
-    fn a_request_names_a_recent_block() {
-        run(|| {
-            arrange();
-            blocks(KEY_REQUEST_BLOCK_AGE_MAX);
-            let oldest = System::block_number() - KEY_REQUEST_BLOCK_AGE_MAX;
-            assert_refused(ask(1, 0, oldest - 1), Refusal::KeyRequestTooOld);
-            accepted(ask(1, 0, oldest));
-        });
-    }
-
-    #[test]
-    fn a_request_expires_and_cannot_be_brought_again() {
-        run(|| {
-            arrange();
-            let old = ask(1, 0, System::block_number() - 1);
-            accepted(old.clone());
-            blocks(KEY_REQUEST_BLOCKS - 1);
-            assert!(KeyRequests::<Test>::contains_key(0));
-            blocks(1);
-            assert!(!KeyRequests::<Test>::contains_key(0) && !KeyRequestCounts::<Test>::contains_key(WORKER));
-            assert_eq!(waiting(), KeyRequestRange { first: 1, end: 1 });
-            assert_refused(old, Refusal::KeyRequestTooOld);
-            accepted(ask(1, 0, System::block_number() - 1));
-        });
-    }
-
-    #[test]
-    fn requests_are_bounded_for_each_worker_and_for_all() {
-        run(|| {
-            arrange();
-            let now = System::block_number();
-            for n in 0..KEY_REQUESTS_PER_WORKER_MAX as u16 {
-                accepted(ask(n, 0, now - 1));
-            }
-            let one_more = ask(KEY_REQUESTS_PER_WORKER_MAX as u16, 0, now - 1);
-            assert_refused(one_more.clone(), Refusal::KeyRequestsOfWorkerFull);
-            let before = waiting();
-            KeyRequestsWaiting::<Test>::put(KeyRequestRange { first: 0, end: KEY_REQUESTS_MAX.into() });
-            assert_refused(one_more, Refusal::KeyRequestsFull);
-            KeyRequestsWaiting::<Test>::put(before);
-            // All expire in one block, which forgets as many as it may.
-            blocks(KEY_REQUEST_BLOCKS);
-            const { assert!(KEY_REQUESTS_PER_WORKER_MAX <= KEY_REQUESTS_SWEPT) };
-            assert_eq!(waiting().first, waiting().end);
-        });
-    }
-
-    #[test]
-    fn a_root_that_is_being_left_answers_for_its_own_programs_only() {
-        run(|| {
-            arrange();
-            assert_ok!(Custody::note_program_root(&program(1), ROOT));
-            assert_ok!(govern(crate::Call::rotate_root {}));
-            blocks(LOOK_BLOCKS);
-            play(8);
-            let now = System::block_number();
-            assert_refused(ask(2, 0, now - 1), Refusal::NotServing);
-            accepted(ask(1, 0, now - 1));
-            accepted(ask(2, 1, now - 1));
-            assert_ok!(Custody::note_program_root(&program(1), NEXT_ROOT));
-            assert_ok!(govern(crate::Call::close_root { root: ROOT }));
-            assert_refused(ask(3, 0, now - 1), Refusal::RootClosed);
-        });
-    }
-}
-
 mod contract {
     use super::*;
     use phala_messages::{
@@ -679,8 +560,6 @@ mod contract {
         assert_eq!(storage::program_root(&program(1)), crate::ProgramRootOf::<Test>::hashed_key_for(program(1)));
         assert_eq!(storage::delivery_head(&id), DeliveryHeads::<Test>::hashed_key_for(id));
         assert_eq!(storage::delivery(&id, 7), Deliveries::<Test>::hashed_key_for(id, 7));
-        assert_eq!(storage::key_request_range(), KeyRequestsWaiting::<Test>::hashed_key());
-        assert_eq!(storage::key_request(8), KeyRequests::<Test>::hashed_key_for(8));
     }
 
     #[test]
@@ -694,7 +573,6 @@ mod contract {
             let crate::Call::report_output { report } = report(1, 7) else { unreachable!() };
             let crate::Call::complain { complaint } = complain(1, 2) else { unreachable!() };
             let crate::Call::log_deliveries { batch } = deliver(1, batch(1, 0, 1, 2)) else { unreachable!() };
-            let crate::Call::request_key { request } = ask(1, 0, 1) else { unreachable!() };
             let (who, parameters) = (Account([1; 32]), PARAMETERS);
             let pairs: Vec<(crate::Call<Test>, Theirs)> = vec![
                 (bond_call(1), Theirs::Bond { gatekeeper, participant, consent }),
@@ -710,7 +588,6 @@ mod contract {
                 (super::report(1, 7), Theirs::ReportOutput { report }),
                 (super::complain(1, 2), Theirs::Complain { complaint }),
                 (deliver(1, super::batch(1, 0, 1, 2)), Theirs::LogDeliveries { batch }),
-                (ask(1, 0, 1), Theirs::RequestKey { request }),
             ];
             for (ours, theirs) in pairs {
                 assert_eq!(RuntimeCall::from(ours).encode(), calls::Call::Custody(Box::new(theirs)).encode());
@@ -728,7 +605,6 @@ mod contract {
         run(|| {
             let dearest = SubstrateWeight::<Test>::look(CANDIDATES_MAX)
                 .saturating_add(SubstrateWeight::<Test>::open_round())
-                .saturating_add(SubstrateWeight::<Test>::sweep_requests(KEY_REQUESTS_SWEPT))
                 .saturating_add(<Test as frame_system::Config>::DbWeight::get().writes(1));
             join(1..=4);
             for _ in 0..PARAMETERS.refresh_blocks {
@@ -740,7 +616,7 @@ mod contract {
 
     #[test]
     fn a_broken_invariant_is_found() {
-        let breakages: [fn(); 12] = [
+        let breakages: [fn(); 11] = [
             || Candidates::<Test>::mutate(Account([1; 32]), |one| one.as_mut().unwrap().bond = Planck(1)),
             || Candidates::<Test>::mutate(Account([1; 32]), |one| one.as_mut().unwrap().left = Some(BlockNumber(1))),
             || Gatekeepers::<Test>::remove(gatekeeper(1)),
@@ -752,7 +628,6 @@ mod contract {
             || Roots::<Test>::mutate(ROOT, |one| one.as_mut().unwrap().programs = 1),
             || OpenRoot::<Test>::kill(),
             || Deliveries::<Test>::insert(gatekeeper(1), 0, batch(1, 0, 1, 1)),
-            || KeyRequestCounts::<Test>::insert(WORKER, 1),
         ];
         for (n, breakage) in breakages.into_iter().enumerate() {
             new_test_ext().execute_with(|| {

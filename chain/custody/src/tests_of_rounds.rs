@@ -1,20 +1,17 @@
 //! Rounds: each transition in its order, and what happens out of it.
 
 use crate::{
-    Accused, ComplaintVerdict, Complaints, Epochs, Event, LOOK_BLOCKS, Logs, NewestRound, NextEpoch, OpenRoot, Outputs,
-    ROUNDS_KEPT, Refusal, Roots, Rounds, mock::*,
+    Complaints, Epochs, Event, LOOK_BLOCKS, Logs, NewestRound, NextEpoch, OpenRoot, Outputs, ROUNDS_KEPT, Refusal,
+    Roots, Rounds, mock::*,
 };
 use frame_support::assert_ok;
 use phala_messages::{
-    GenesisHash, Hash, WorkerId,
+    GenesisHash, Hash,
     custody::{
-        Abandonment, Complaint, Confirmation, EpochNumber, GROUP_POINT_BYTES, GroupKey, LogCommitment, OutputReport,
-        Phase, Purpose, RootGeneration, RootStatus, RoundNumber,
+        Abandonment, Confirmation, EpochNumber, GROUP_POINT_BYTES, GroupKey, LogCommitment, OutputReport, Phase,
+        Purpose, RootGeneration, RootStatus, RoundNumber,
     },
-    limits::COMPLAINT_EVIDENCE_BYTES_MAX,
-    transcript::sha256,
 };
-use phala_units::BlockNumber;
 
 const ROOT: RootGeneration = RootGeneration(0);
 
@@ -396,7 +393,7 @@ mod abandonment {
     #[test]
     fn old_rounds_are_forgotten_and_numbers_never_return() {
         run(|| {
-            join(1..=4);
+            join(1..=5);
             blocks(1);
             accepted(complain(1, 2));
             for _ in 0..ROUNDS_KEPT {
@@ -564,119 +561,6 @@ mod resharing {
             play(7);
             assert_eq!(epoch().epoch, EpochNumber(crate::EPOCHS_KEPT));
             assert!(!Epochs::<Test>::contains_key(EpochNumber(0)));
-        });
-    }
-}
-
-mod complaints {
-    use super::*;
-
-    #[test]
-    fn a_complaint_is_kept_with_its_evidence_and_its_dealer_sits_out_one_round() {
-        run(|| {
-            found();
-            blocks(PARAMETERS.refresh_blocks);
-            let number = round().number;
-            accepted(complain(1, 3));
-            let record = Complaints::<Test>::get(number, 0).unwrap();
-            assert_eq!((record.dealer, record.by, record.proven), (gatekeeper(3), gatekeeper(1), false));
-            assert_eq!((record.evidence_hash, record.evidence.to_vec()), (sha256(&[1, 2, 3]), vec![1, 2, 3]));
-            assert_eq!(record.block, BlockNumber(System::block_number()));
-            let (dealer, by, evidence_hash) = (gatekeeper(3), gatekeeper(1), sha256(&[1, 2, 3]));
-            let round_number = number;
-            let event = Event::ComplaintRecorded { round: round_number, dealer, by, evidence_hash, proven: false };
-            assert!(events().contains(&event));
-            blocks(PARAMETERS.dealing_blocks + PARAMETERS.retry_blocks);
-            assert_eq!((numbers(&round().dealers), numbers(&round().players)), (vec![1, 2, 4], vec![1, 2, 3, 4]));
-            assert!(Accused::<Test>::get().is_empty());
-            play(7);
-            blocks(PARAMETERS.refresh_blocks);
-            assert_eq!(numbers(&round().dealers), [1, 2, 3, 4]);
-        });
-    }
-
-    #[test]
-    fn where_the_quorum_needs_them_the_accused_deal() {
-        run(|| {
-            found();
-            blocks(PARAMETERS.refresh_blocks);
-            accepted(complain(1, 3));
-            accepted(complain(2, 4));
-            accepted(complain(3, 4));
-            assert_eq!(Accused::<Test>::get().to_vec(), [gatekeeper(3), gatekeeper(4)]);
-            blocks(PARAMETERS.dealing_blocks + PARAMETERS.retry_blocks);
-            assert_eq!(numbers(&round().dealers), [1, 2, 3, 4]);
-        });
-    }
-
-    #[test]
-    fn a_generating_dealer_sits_out_too() {
-        run(|| {
-            join(1..=4);
-            blocks(1);
-            accepted(complain(1, 3));
-            blocks(PARAMETERS.dealing_blocks + PARAMETERS.retry_blocks);
-            let record = round();
-            assert_eq!((numbers(&record.dealers), record.players.len(), record.logs_required), (vec![1, 2, 4], 4, 3));
-        });
-    }
-
-    #[test]
-    fn a_player_complains_once_of_a_dealer_with_evidence_until_the_next_round() {
-        run(|| {
-            join(1..=5);
-            blocks(1);
-            let with = |evidence: usize, dealer: WorkerId, by: u8| {
-                let evidence = vec![1; evidence].try_into().unwrap();
-                let complaint = Complaint { round: round().number, dealer, by: gatekeeper(by), evidence };
-                crate::Call::complain { complaint: Box::new(signed(complaint, by)) }
-            };
-            assert_refused(with(0, gatekeeper(2), 1), Refusal::ComplaintEmpty);
-            assert_refused(with(1, gatekeeper(5), 1), Refusal::NotDealer);
-            assert_refused(with(1, gatekeeper(2), 5), Refusal::NotPlayer);
-            let largest = COMPLAINT_EVIDENCE_BYTES_MAX as usize;
-            accepted(with(largest, gatekeeper(2), 1));
-            let longer: Result<phala_messages::custody::ComplaintEvidence, _> = vec![1; largest + 1].try_into();
-            assert!(longer.is_err());
-            assert_refused(complain(1, 3), Refusal::Complained);
-            let late = complain(2, 3);
-            blocks(PARAMETERS.dealing_blocks);
-            assert!(is_idle());
-            accepted(late.clone());
-            let later = complain(3, 2);
-            blocks(PARAMETERS.retry_blocks);
-            assert_refused(later, Refusal::RoundOver);
-            assert_refused(late, Refusal::RoundOver);
-        });
-    }
-
-    #[test]
-    fn a_runtime_may_judge_complaints() {
-        run(|| {
-            join(1..=4);
-            blocks(1);
-            Verdict::set(ComplaintVerdict::Unfounded);
-            assert_refused(complain(1, 2), Refusal::ComplaintUnfounded);
-            Verdict::set(ComplaintVerdict::Proven);
-            accepted(complain(1, 2));
-            assert!(Complaints::<Test>::get(RoundNumber(1), 0).unwrap().proven);
-        });
-    }
-
-    #[test]
-    fn a_complaint_that_was_not_judged_does_nothing() {
-        run(|| {
-            join(1..=4);
-            blocks(1);
-            let authorized = || -> RuntimeOrigin { frame_system::Origin::<Test>::Authorized.into() };
-            let crate::Call::complain { complaint } = complain(1, 2) else { unreachable!("it is one") };
-            frame_support::assert_noop!(
-                Custody::complain(authorized(), complaint.clone()),
-                crate::Error::<Test>::NotJudged
-            );
-            // The verdict over another complaint is none over this one.
-            crate::Judged::<Test>::put((Hash::default(), ComplaintVerdict::Recorded));
-            frame_support::assert_noop!(Custody::complain(authorized(), complaint), crate::Error::<Test>::NotJudged);
         });
     }
 }

@@ -1,9 +1,9 @@
 //! What must hold between any two blocks.
 
 use crate::{
-    CANDIDATES_MAX, CandidateQueue, Candidates, Complaints, Config, Deliveries, DeliveryHeads, EPOCHS_KEPT, Epochs,
-    Gatekeepers, Judged, KeyRequestCounts, KeyRequestOf, KeyRequests, KeyRequestsWaiting, LiveRoots, Logs, NewestRound,
-    NextEpoch, OpenRoot, Outputs, Pallet, Participants, ProgramRootOf, ROUNDS_KEPT, RootWanted, Roots, Rounds,
+    CANDIDATES_MAX, CandidateQueue, Candidates, Complaints, Config, Deliveries, DeliveryHeads, Departures, EPOCHS_KEPT,
+    EarlyRefreshes, Epochs, Gatekeepers, Judged, LiveRoots, Logs, NewestRound, NextEpoch, OpenRoot, Outputs, Pallet,
+    Participants, ProgramRootOf, ROUNDS_KEPT, RootWanted, Roots, Rounds,
 };
 use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::ensure;
@@ -18,7 +18,6 @@ impl<T: Config> Pallet<T> {
         Self::check_epochs()?;
         Self::check_roots()?;
         Self::check_deliveries()?;
-        Self::check_requests()?;
         ensure!(!Judged::<T>::exists(), "a verdict does not outlive its extrinsic");
         Ok(())
     }
@@ -102,6 +101,14 @@ impl<T: Config> Pallet<T> {
                 ensure!(round.phase == Phase::Finished(number), "an epoch's round finished with it");
             }
         }
+        ensure!(
+            EarlyRefreshes::<T>::iter_keys().all(|root| live.contains(&root)),
+            "an early refresh is of a live root"
+        );
+        for gatekeeper in Departures::<T>::iter_keys() {
+            ensure!(Gatekeepers::<T>::contains_key(gatekeeper), "who departed keeps its candidacy");
+            ensure!(!Self::is_member(&gatekeeper), "who departed holds no key share");
+        }
         for root in &live {
             let epoch = Self::epoch_of(*root).ok_or("a live root has an epoch")?;
             ensure!(epoch.root == *root, "a root's epoch is its own");
@@ -141,29 +148,6 @@ impl<T: Config> Pallet<T> {
         for (gatekeeper, sequence, batch) in Deliveries::<T>::iter() {
             ensure!(batch.gatekeeper == gatekeeper && batch.sequence == sequence, "a batch lies in its place");
             ensure!(sequence < DeliveryHeads::<T>::get(gatekeeper).next, "a log has no gap");
-        }
-        Ok(())
-    }
-
-    fn check_requests() -> Result<(), TryRuntimeError> {
-        let waiting = KeyRequestsWaiting::<T>::get();
-        let mut counts = BTreeMap::<_, u32>::new();
-        for (index, request) in KeyRequests::<T>::iter() {
-            ensure!((waiting.first..waiting.end).contains(&index), "a request waits");
-            ensure!(
-                KeyRequestOf::<T>::get(request.worker, request.program) == Some(index),
-                "a worker asks once for a program's key"
-            );
-            *counts.entry(request.worker).or_default() += 1;
-        }
-        ensure!(
-            KeyRequests::<T>::iter().count() as u64 == waiting.end.saturating_sub(waiting.first),
-            "all that wait are there"
-        );
-        ensure!(KeyRequestOf::<T>::iter().count() == KeyRequests::<T>::iter().count(), "a worker's request is there");
-        ensure!(KeyRequestCounts::<T>::iter().count() == counts.len(), "only workers that wait are counted");
-        for (worker, count) in counts {
-            ensure!(KeyRequestCounts::<T>::get(worker) == count, "a worker's requests are counted");
         }
         Ok(())
     }

@@ -4,8 +4,8 @@
 //! out of place, and whatever a call changes, leads to a look at all of them, at most every [`LOOK_BLOCKS`].
 
 use crate::{
-    Accused, CandidateQueue, Candidates, Config, CustodyParameters, Epochs, LOOK_BLOCKS, LiveRoots, Machines as _,
-    Pallet, RootWanted, Roots, Watching, WeightInfo as _,
+    CandidateQueue, Candidates, Config, CustodyParameters, Epochs, LOOK_BLOCKS, LiveRoots, Machines as _, Pallet,
+    RootWanted, Roots, Watching, WeightInfo as _,
 };
 use alloc::vec::Vec;
 use frame_support::pallet_prelude::*;
@@ -45,15 +45,13 @@ impl<T: Config> Pallet<T> {
     /// What each block does first.
     pub(crate) fn advance() -> Weight {
         let now = Self::block();
-        let swept = Self::sweep_requests(now);
-        let weight = T::WeightInfo::sweep_requests(swept);
         match Self::running() {
             Some(round) if now >= round.deadline => {
                 Self::end_phase(round, now);
-                weight.saturating_add(T::WeightInfo::end_phase())
+                T::WeightInfo::end_phase()
             }
-            Some(_) => weight.saturating_add(T::WeightInfo::watch()),
-            None => weight.saturating_add(Self::watch(now)),
+            Some(_) => T::WeightInfo::watch(),
+            None => Self::watch(now),
         }
     }
 
@@ -64,9 +62,8 @@ impl<T: Config> Pallet<T> {
 
     /// Notes when the oldest current epoch is due for a refresh.
     pub(crate) fn set_refresh_time() {
-        let age = CustodyParameters::<T>::get().refresh_blocks;
         let live = LiveRoots::<T>::get();
-        let due = live.iter().filter_map(|root| Some(Self::epoch_of(*root)?.since.saturating_add(age))).min();
+        let due = live.iter().filter_map(|root| Some(Self::refresh_at(&Self::epoch_of(*root)?))).min();
         Watching::<T>::mutate(|watch| watch.refresh_at = due);
     }
 
@@ -134,11 +131,7 @@ impl<T: Config> Pallet<T> {
     /// Making a root's key, once as many as wanted are eligible.
     fn due_generation(root: RootGeneration, eligible: &[Member], parameters: &Parameters) -> Option<Due> {
         let players = eligible.get(..parameters.members as usize)?.to_vec();
-        let accused = Accused::<T>::get();
-        let honest: Vec<_> = players.iter().filter(|dealer| !accused.contains(&dealer.gatekeeper)).copied().collect();
-        let needed = phala_messages::custody::threshold(parameters.members) as usize;
-        let dealers = if honest.len() >= needed { honest } else { players.clone() };
-        Some(Due { purpose: Purpose::Generate, root, previous: None, dealers, players })
+        Some(Due { purpose: Purpose::Generate, root, previous: None, dealers: players.clone(), players })
     }
 
     /// Handing a root's key on, when its epoch is old or its members are not the wanted ones.
@@ -151,7 +144,7 @@ impl<T: Config> Pallet<T> {
         let players = Self::wanted(&epoch.members, eligible, parameters.members);
         let stays = players.len() == epoch.members.len()
             && players.iter().all(|player| place_of(&epoch.members, &player.gatekeeper).is_some());
-        let is_old = now.since(epoch.since) >= parameters.refresh_blocks;
+        let is_old = now >= Self::refresh_at(&epoch);
         // With too few to hand it to, the key stays where it is.
         if (stays && !is_old) || (players.len() as u32) < parameters.members_min {
             return None;
@@ -165,9 +158,7 @@ impl<T: Config> Pallet<T> {
         if (present.len() as u32) < epoch.threshold {
             return None;
         }
-        let accused = Accused::<T>::get();
-        let trusted: Vec<_> =
-            present.iter().filter(|dealer| Self::is_trusted(&dealer.gatekeeper, &accused)).copied().collect();
+        let trusted: Vec<_> = present.iter().filter(|dealer| Self::is_trusted(&dealer.gatekeeper)).copied().collect();
         let dealers = if trusted.len() as u32 >= epoch.threshold { trusted } else { present };
         Some(Due { purpose: Purpose::Reshare, root: epoch.root, previous: Some(epoch), dealers, players })
     }
@@ -180,10 +171,9 @@ impl<T: Config> Pallet<T> {
         staying.chain(joining).take(count as usize).copied().collect()
     }
 
-    /// Whether nobody complained of the dealer in the newest round, and it was not expelled.
-    fn is_trusted(dealer: &WorkerId, accused: &[WorkerId]) -> bool {
-        let approved = Self::candidate_of(dealer).is_some_and(|CandidateRecord { approved, .. }| approved);
-        approved && !accused.contains(dealer)
+    /// Whether the dealer was neither expelled nor proven to cheat.
+    fn is_trusted(dealer: &WorkerId) -> bool {
+        Self::candidate_of(dealer).is_some_and(|CandidateRecord { approved, .. }| approved)
     }
 
     /// The current epoch of a root.

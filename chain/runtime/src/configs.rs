@@ -171,7 +171,7 @@ impl pallet_registry::BenchmarkHelper for BenchmarkTime {
     }
 }
 
-/// Programs and custody ask the registry about machines, and custody asks programs. To programs, a gatekeeper is no
+/// Programs and custody ask the registry about machines. To programs, a gatekeeper is no
 /// worker.
 pub struct Registered;
 
@@ -219,24 +219,10 @@ impl pallet_custody::Machines for Registered {
         admitted(id, Role::Gatekeeper)
     }
 
-    fn worker(id: &WorkerId) -> Option<InstanceKey> {
-        admitted(id, Role::Worker)
-    }
-
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey) {
         pallet_registry::benchmarking::admit::<Runtime>(id, instance);
     }
-}
-
-impl pallet_custody::Programs for Registered {
-    fn serves(worker: &WorkerId, program: &ProgramId) -> bool {
-        let cluster = pallet_programs::Programs::<Runtime>::get(program).map(|record| record.cluster);
-        cluster.is_some() && cluster == pallet_programs::Assignments::<Runtime>::get(worker)
-    }
-
-    #[cfg(feature = "runtime-benchmarks")]
-    fn assign_for_benchmark(_worker: &WorkerId, _program: &ProgramId) {}
 }
 
 /// Programs tell custody whose keys are needed.
@@ -283,9 +269,8 @@ impl pallet_custody::Validators<AccountId> for Elected {
 impl pallet_custody::Config for Runtime {
     type Machines = Registered;
     type Validators = Elected;
-    type Programs = Registered;
-    // Complaints are recorded with their evidence; nobody is slashed yet.
-    type ComplaintJudge = ();
+    // There is no stake to take yet: a proven cheat loses its place.
+    type Offences = ();
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type AdminOrigin = EnsureRoot<AccountId>;

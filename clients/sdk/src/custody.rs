@@ -128,7 +128,11 @@ impl Client {
         self.one(storage::candidate(account), "a candidate").await
     }
 
-    async fn one<T: codec::Decode>(&self, key: Vec<u8>, what: &'static str) -> Result<Option<T>, ChainError> {
+    pub(crate) async fn one<T: codec::Decode>(
+        &self,
+        key: Vec<u8>,
+        what: &'static str,
+    ) -> Result<Option<T>, ChainError> {
         let (_, values) = self.read_raw(&[key]).await?;
         decode(&values, 0, what)
     }

@@ -29,6 +29,7 @@ mod account;
 mod call;
 mod client;
 mod cluster;
+mod complaints;
 mod custody;
 mod deploy;
 mod logs;
@@ -47,6 +48,7 @@ pub use account::{
 pub use call::{Answer, CallError, Problem, Query, ReceiptError, Streamed};
 pub use client::{AccountState, ChainError, Client, HEAD_AGE_MS_MAX, Head, now};
 pub use cluster::{ClusterError, assign_worker_call, create_cluster_call};
+pub use complaints::Complaint;
 pub use custody::{Consent, CustodyState, Guard, Root, approve_call, bond_call};
 pub use deploy::{DeployError, Deployed, Deployment, Step};
 pub use logs::{LogLine, LogsError};

@@ -10,7 +10,7 @@ use crate::{
     observer::{NodeProofs, Observer, Proofs},
     peers::{self, PEER_PATH, PeerRefusal, PeerReply, Peers, SignedPeerRequest},
     problem::Problem,
-    release::{QUERIES_MAX, Remembered},
+    release::{QueryPlace, QueryPlaces, Remembered},
     rounds::{Ask, Doubt, Rounds, Say},
     view::View,
 };
@@ -37,7 +37,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 use tokio::{
@@ -103,7 +103,7 @@ pub struct Gatekeeper {
     rounds: Mutex<Rounds>,
     deliveries: Mutex<Deliveries>,
     remembered: Mutex<Remembered>,
-    queries: AtomicUsize,
+    queries: QueryPlaces,
     view: RwLock<Arc<View>>,
     /// Who is being asked about what.
     asking: Mutex<BTreeSet<(WorkerId, (u8, u64))>>,
@@ -111,14 +111,6 @@ pub struct Gatekeeper {
     said: Mutex<BTreeMap<Hash, BlockNumber>>,
     wake: Notify,
     failure: watch::Sender<Option<String>>,
-}
-
-pub(crate) struct QueryPlace<'a>(&'a AtomicUsize);
-
-impl Drop for QueryPlace<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -150,7 +142,7 @@ impl Gatekeeper {
             proofs: Arc::new(NodeProofs(rpc)),
             metrics: Metrics::default(),
             remembered: Mutex::default(),
-            queries: AtomicUsize::new(0),
+            queries: QueryPlaces::default(),
             view: RwLock::new(Arc::new(View::nothing())),
             asking: Mutex::default(),
             said: Mutex::default(),
@@ -446,8 +438,7 @@ impl Gatekeeper {
     }
 
     pub(crate) fn query_place(&self) -> Option<QueryPlace<'_>> {
-        let place = QueryPlace(&self.queries);
-        (self.queries.fetch_add(1, Ordering::Relaxed) < QUERIES_MAX).then_some(place)
+        self.queries.take()
     }
 
     /// How this gatekeeper stands.

@@ -29,7 +29,13 @@ use phala_messages::{
 };
 use phala_threshold::{Identity, KeyIdentity};
 use phala_units::{BlockNumber, UnixMillis};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 /// Queries that are decided at once: each costs the node two proofs.
 pub const QUERIES_MAX: usize = 64;
@@ -134,6 +140,28 @@ impl Remembered {
 
     fn contains(&self, asked: BlockNumber, query: Hash) -> bool {
         self.0.contains_key(&(asked, query))
+    }
+}
+
+/// Places for queries that are decided at once.
+#[derive(Debug, Default)]
+pub struct QueryPlaces(AtomicUsize);
+
+/// A query's place, until it is dropped.
+#[derive(Debug)]
+pub struct QueryPlace<'a>(&'a AtomicUsize);
+
+impl QueryPlaces {
+    /// A place. None when all [`QUERIES_MAX`] are taken.
+    pub fn take(&self) -> Option<QueryPlace<'_>> {
+        let place = QueryPlace(&self.0);
+        (self.0.fetch_add(1, Ordering::Relaxed) < QUERIES_MAX).then_some(place)
+    }
+}
+
+impl Drop for QueryPlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -13,8 +13,7 @@ use crate::{
     collateral::Collateral,
     command::SealedCommand,
     custody::{
-        Complaint, Confirmation, DeliveryBatch, KeyRequest, LogCommitment, OutputReport, Parameters, RootGeneration,
-        Signed,
+        Complaint, Confirmation, DeliveryBatch, LogCommitment, OutputReport, Parameters, RootGeneration, Signed,
     },
     ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
     program::{Manifest, Name, SignedReady},
@@ -263,12 +262,6 @@ pub enum Custody {
     LogDeliveries {
         /// Signed by its instance.
         batch: Signed<DeliveryBatch>,
-    },
-    /// A worker asks for a program's key. Carries its own authority.
-    #[codec(index = 13)]
-    RequestKey {
-        /// Signed by its instance.
-        request: Signed<KeyRequest>,
     },
 }
 

@@ -9,7 +9,6 @@
 //! player  → chain: Confirmation     I hold the logs of these dealers
 //! player  → chain: OutputReport     from the selected logs I computed this
 //! member  → chain: DeliveryBatch    so many key shares I delivered, under this Merkle root
-//! worker  → chain: KeyRequest       I need the key of this program
 //! ```
 //! Logs themselves never stand on chain: they may hold shares.
 //!
@@ -19,7 +18,7 @@
 
 use crate::{
     Signature,
-    ids::{Account, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
+    ids::{Account, GenesisHash, Hash, ParticipantKey, WorkerId},
     limits::{COMPLAINT_EVIDENCE_BYTES_MAX, GATEKEEPERS_MAX},
     transcript::Preimage,
 };
@@ -38,6 +37,10 @@ pub const POLYNOMIAL_BYTES_MAX: u32 = threshold(GATEKEEPERS_MAX) * GROUP_POINT_B
 pub const fn threshold(players: u32) -> u32 {
     players - players.saturating_sub(1) / 3
 }
+
+/// Rounds whose records the chain keeps, the newest among them: enough for a gatekeeper that was away for a few rounds to see what
+/// happened.
+pub const ROUNDS_KEPT: u64 = 16;
 
 /// A set of dealers or players: bit `n` is the one at place `n` of its list.
 pub type Places = u64;
@@ -381,12 +384,12 @@ impl Parameters {
     }
 }
 
-/// What a gatekeeper or worker says to this part of the chain.
+/// What a gatekeeper says to this part of the chain.
 pub trait CustodyMessage: Encode {
     /// The domain under which it is signed.
     const DOMAIN: &'static str;
 
-    /// Who says it: a gatekeeper, or for [`KeyRequest`] a worker.
+    /// Which gatekeeper says it.
     fn sender(&self) -> WorkerId;
 
     /// The hash that is signed.
@@ -502,7 +505,28 @@ pub struct Complaint {
 }
 message!(Complaint, "phala/custody-complaint/v1", by);
 
-/// A complaint, as the chain keeps it.
+/// What a dealer did that an honest one never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum DealerFault {
+    /// It committed to something that is no list of points.
+    #[codec(index = 0)]
+    CommitmentMalformed,
+    /// It committed to a polynomial of another degree than the round's threshold asks for.
+    #[codec(index = 1)]
+    WrongDegree,
+    /// It committed to another constant term than its old key share: it tried to change the master key.
+    #[codec(index = 2)]
+    OtherKeyShare,
+    /// It sent a share that is not the value of its polynomial.
+    #[codec(index = 3)]
+    WrongShare,
+    /// It committed to two polynomials.
+    #[codec(index = 4)]
+    Contradiction,
+}
+
+/// A complaint that the chain found proven, as it keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ComplaintRecord {
     /// In which round.
@@ -515,8 +539,8 @@ pub struct ComplaintRecord {
     pub evidence_hash: Hash,
     /// The evidence, so that anyone can check it.
     pub evidence: ComplaintEvidence,
-    /// Whether the chain itself found it proven.
-    pub proven: bool,
+    /// What it proves.
+    pub fault: DealerFault,
     /// Block that holds it.
     pub block: BlockNumber,
 }
@@ -561,44 +585,6 @@ impl DeliveryHead {
         let preimage = Preimage::new("phala/custody-delivery-head/v1").bytes(&self.hash.0);
         Self { next: self.next.saturating_add(1), hash: preimage.bytes(&batch.encode()).hash(), last: batch.last }
     }
-}
-
-/// worker → chain: I need this program's key.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct KeyRequest {
-    /// Who asks; shares are sealed to its transport key.
-    pub worker: WorkerId,
-    /// Whose key.
-    pub program: ProgramId,
-    /// Under which root.
-    pub root: RootGeneration,
-    /// A recent block: an old request cannot be brought again.
-    pub asked: BlockNumber,
-}
-message!(KeyRequest, "phala/custody-key-request/v1", worker);
-
-/// A request that waits for gatekeepers, as the chain keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct KeyRequestRecord {
-    /// Who asks.
-    pub worker: WorkerId,
-    /// Whose key.
-    pub program: ProgramId,
-    /// Under which root.
-    pub root: RootGeneration,
-    /// Block from which on it is forgotten.
-    pub expires: BlockNumber,
-}
-
-/// The requests that wait: `first..end`.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
-pub struct KeyRequestRange {
-    /// The oldest.
-    pub first: u64,
-    /// One past the newest.
-    pub end: u64,
 }
 
 #[cfg(test)]

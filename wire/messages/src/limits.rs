@@ -79,10 +79,6 @@ pub const GATEKEEPERS_MAX: u32 = 64;
 pub const COMPLAINT_EVIDENCE_BYTES_MAX: u32 = 16 * 1024;
 /// Deliveries that one batch of a gatekeeper's log may hold.
 pub const DELIVERIES_PER_BATCH_MAX: u32 = 65_536;
-/// Key requests that wait on chain, of all workers together.
-pub const KEY_REQUESTS_MAX: u32 = 4_096;
-/// Key requests of one worker that wait.
-pub const KEY_REQUESTS_PER_WORKER_MAX: u32 = 64;
 /// A part of a program's key, sealed: 56 bytes and what sealing adds.
 pub const SEALED_PARTIAL_KEY_BYTES_MAX: u32 = 256;
 /// How old the block named in a query for a key may be, in blocks; so long gatekeepers remember queries.
@@ -91,8 +87,6 @@ pub const KEY_QUERY_BLOCK_AGE_MAX: u32 = 20;
 pub const GATEKEEPER_REQUEST_BYTES_MAX: u32 = 16 * 1024;
 /// A gatekeeper's sealed answer: the longest holds one log or an output.
 pub const GATEKEEPER_ANSWER_BYTES_MAX: u32 = 24 * 1024;
-/// How old the block named in a key request may be, in blocks.
-pub const KEY_REQUEST_BLOCK_AGE_MAX: u32 = 50;
 
 /// What one entry of `wasi:keyvalue` counts against [`STATE_BYTES_MAX`].
 ///

@@ -5,7 +5,8 @@
 //! `InvalidTransaction::Custom(n)`. Here that byte gets its meaning back.
 //!
 //! # Shape
-//! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs. 192–239: custody.
+//! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs. 192–239: custody
+//! (216–222 belonged to requests for keys on chain, which are no more).
 //!
 //! # Properties
 //! - Every code stands for one rule, for ever: a code is never given to another rule.
@@ -170,20 +171,6 @@ refusals! {
     DeliveryCount = 214, "a batch holds at least one delivery and no more than one batch may";
     /// Batches follow each other in time and lie in the past.
     DeliveryBlocks = 215, "the blocks of the batch are not after those of the last one and before the next block";
-    /// No such generation, or its key is not made yet.
-    RootUnknown = 216, "no root of this generation";
-    /// Its key shares were given up.
-    RootClosed = 217, "the root is closed";
-    /// One request of a worker per program.
-    KeyRequested = 218, "the worker's request for this program's key is waiting";
-    /// See [`crate::limits::KEY_REQUESTS_MAX`].
-    KeyRequestsFull = 219, "as many key requests are waiting as may: try again later";
-    /// See [`crate::limits::KEY_REQUESTS_PER_WORKER_MAX`].
-    KeyRequestsOfWorkerFull = 220, "as many key requests of this worker are waiting as may: try again later";
-    /// See [`crate::limits::KEY_REQUEST_BLOCK_AGE_MAX`].
-    KeyRequestTooOld = 221, "the block named in the key request is too old or not there yet: ask again with a recent one";
-    /// The worker does not run the program, or the program's key is not from this root.
-    NotServing = 222, "the worker does not run this program under this root";
 }
 
 #[cfg(test)]

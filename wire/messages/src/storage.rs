@@ -147,16 +147,6 @@ pub fn delivery(gatekeeper: &WorkerId, sequence: u64) -> Vec<u8> {
     entry("Custody", "Deliveries", &[gatekeeper.encode(), sequence.encode()])
 }
 
-/// [`crate::custody::KeyRequestRange`].
-pub fn key_request_range() -> Vec<u8> {
-    item("Custody", "KeyRequestsWaiting")
-}
-
-/// [`crate::custody::KeyRequestRecord`].
-pub fn key_request(index: u64) -> Vec<u8> {
-    entry("Custody", "KeyRequests", &[index.encode()])
-}
-
 /// `frame_system::AccountInfo`: nonce and balance.
 pub fn account(id: &Account) -> Vec<u8> {
     entry("System", "Account", &[id.encode()])

@@ -10,6 +10,9 @@ use phala_messages::{
     custody::*,
     program::{Ready, SignedReady},
     registration::Submission,
+    release::{
+        self, Delivery, DeliveryProof, KeyAnswer, KeyQuery, KeyReply, ReleaseRefusal, SealedPartialKey, SignedKeyQuery,
+    },
     transcript::{Transcript, sha256},
     *,
 };
@@ -153,6 +156,7 @@ fn every_encoded_type_has_its_golden_bytes() {
     programs(&mut vectors);
     commands_and_anchors(&mut vectors);
     custody(&mut vectors);
+    releases(&mut vectors);
     receipts(&mut vectors);
     calls(&mut vectors);
     storage_keys(&mut vectors);
@@ -313,10 +317,6 @@ fn batch() -> DeliveryBatch {
     }
 }
 
-fn key_request() -> KeyRequest {
-    KeyRequest { worker: WORKER, program: PROGRAM, root: RootGeneration(1), asked: BlockNumber(4_241) }
-}
-
 fn said<M: CustodyMessage + Clone + Decode + PartialEq + Debug>(vectors: &mut Vectors, name: &str, message: M) {
     vectors.value(&format!("custody/{name}"), &message);
     vectors.bytes(&format!("custody/{name}/signing-hash"), message.signing_hash(&GENESIS));
@@ -330,7 +330,6 @@ fn custody(vectors: &mut Vectors) {
     said(vectors, "output-report", report());
     said(vectors, "complaint", complaint());
     said(vectors, "delivery-batch", batch());
-    said(vectors, "key-request", key_request());
     vectors.bytes("custody/output-report/output-id", report().output_id());
     let head = DeliveryHead::default().after(&batch());
     vectors.value("custody/delivery-head", &head);
@@ -405,12 +404,18 @@ fn custody_records(vectors: &mut Vectors) {
     vectors.value("custody/candidate-record", &candidate);
     let Complaint { round, dealer, by, evidence } = complaint();
     let (evidence_hash, block) = (sha256(&evidence), BlockNumber(4_242));
-    let record = ComplaintRecord { round, dealer, by, evidence_hash, evidence, proven: false, block };
+    for fault in [
+        DealerFault::CommitmentMalformed,
+        DealerFault::WrongDegree,
+        DealerFault::OtherKeyShare,
+        DealerFault::WrongShare,
+        DealerFault::Contradiction,
+    ] {
+        vectors.value(&format!("custody/dealer-fault/{fault:?}"), &fault);
+    }
+    let fault = DealerFault::WrongShare;
+    let record = ComplaintRecord { round, dealer, by, evidence_hash, evidence, fault, block };
     vectors.value("custody/complaint-record", &record);
-    let KeyRequest { worker, program, root, .. } = key_request();
-    let request = KeyRequestRecord { worker, program, root, expires: BlockNumber(4_392) };
-    vectors.value("custody/key-request-record", &request);
-    vectors.value("custody/key-request-range", &KeyRequestRange { first: 3, end: 9 });
 }
 
 fn custody_calls() -> Vec<(&'static str, Call)> {
@@ -429,11 +434,69 @@ fn custody_calls() -> Vec<(&'static str, Call)> {
         ("report-output", C::ReportOutput { report: Box::new(signed(report())) }),
         ("complain", C::Complain { complaint: Box::new(signed(complaint())) }),
         ("log-deliveries", C::LogDeliveries { batch: signed(batch()) }),
-        ("request-key", C::RequestKey { request: signed(key_request()) }),
     ]
     .into_iter()
     .map(|(name, call)| (name, Call::Custody(Box::new(call))))
     .collect()
+}
+
+fn releases(vectors: &mut Vectors) {
+    let query = KeyQuery {
+        worker: WORKER,
+        instance: INSTANCE,
+        program: PROGRAM,
+        root: RootGeneration(1),
+        asked: BlockNumber(4_241),
+        nonce: [0xb1; 16],
+    };
+    let hash = query.signing_hash(&GENESIS, &InstanceKey([0xb2; 32]));
+    vectors.value("release/key-query", &query);
+    vectors.bytes("release/key-query/signing-hash", hash);
+    vectors.bytes("release/seal-info", release::seal_info(&hash));
+    vectors.value("release/signed-key-query", &SignedKeyQuery { query, signature: SIGNATURE });
+    let sealed: SealedPartialKey = vec![0xb3; 104].try_into().unwrap();
+    let answer = KeyAnswer { epoch: EpochNumber(3), output: Hash([0xa6; 32]), member: PARTICIPANT, sealed };
+    vectors.value("release/key-answer", &answer);
+    vectors.value("release/key-reply/answer", &KeyReply::Ok(answer));
+    for refusal in ReleaseRefusal::ALL {
+        vectors.value(&format!("release/key-reply/{refusal:?}"), &KeyReply::Err(refusal));
+    }
+    let delivery = Delivery {
+        worker: WORKER,
+        instance: INSTANCE,
+        program: PROGRAM,
+        root: RootGeneration(1),
+        epoch: EpochNumber(3),
+        block: BlockNumber(4_242),
+        query: hash,
+    };
+    vectors.value("release/delivery", &delivery);
+    vectors.bytes("release/delivery/leaf", delivery.hash());
+    let path = vec![Hash([0xb4; 32]), Hash([0xb5; 32])];
+    vectors.value("release/delivery-proof", &DeliveryProof { batch: batch(), index: 2, delivery, path });
+    for (name, path) in
+        [("key", release::KEY_PATH), ("output", release::OUTPUT_PATH), ("delivery", release::DELIVERY_PATH)]
+    {
+        vectors.bytes(&format!("release/path/{name}"), path);
+    }
+    vectors.bytes("release/authority", release::GATEKEEPER_AUTHORITY);
+}
+
+#[test]
+fn a_sealed_part_of_a_key_has_a_limit() {
+    use phala_messages::limits::SEALED_PARTIAL_KEY_BYTES_MAX;
+    let sized = |length: u32| vec![7u8; length as usize].encode();
+    assert!(SealedPartialKey::decode_all(&mut sized(SEALED_PARTIAL_KEY_BYTES_MAX).as_slice()).is_ok());
+    assert!(SealedPartialKey::decode_all(&mut sized(SEALED_PARTIAL_KEY_BYTES_MAX + 1).as_slice()).is_err());
+}
+
+#[test]
+fn a_list_of_members_has_a_limit() {
+    use phala_messages::limits::GATEKEEPERS_MAX;
+    let member = Member { gatekeeper: GATEKEEPER, participant: PARTICIPANT };
+    let sized = |count: u32| vec![member; count as usize].encode();
+    assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX).as_slice()).is_ok());
+    assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX + 1).as_slice()).is_err());
 }
 
 fn receipts(vectors: &mut Vectors) {
@@ -529,8 +592,6 @@ fn storage_keys(vectors: &mut Vectors) {
         ("program-root", storage::program_root(&PROGRAM)),
         ("delivery-head", storage::delivery_head(&GATEKEEPER)),
         ("delivery", storage::delivery(&GATEKEEPER, 4)),
-        ("key-request-range", storage::key_request_range()),
-        ("key-request", storage::key_request(3)),
     ] {
         vectors.bytes(&format!("storage/{name}"), key);
     }

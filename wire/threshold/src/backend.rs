@@ -11,7 +11,6 @@ use commonware_cryptography::{
 };
 use core::num::NonZeroU32;
 use phala_crypto::Secret;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// Short signatures (48 bytes, derived keys in G1), long public keys (96 bytes, G2).
@@ -34,13 +33,6 @@ pub const PARTICIPANTS: NonZeroU32 = NonZeroU32::new(crate::PARTICIPANTS_MAX as 
 /// Reads one `T` from all of `bytes`.
 pub fn decode<T: Read>(bytes: &[u8], cfg: &T::Cfg) -> Option<T> {
     T::decode_cfg(Copying(bytes), cfg).ok()
-}
-
-/// SHA-256 of `parts`, one after the other; callers put a tag first and only parts of fixed or encoded length behind it.
-pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
-    hasher.finalize().into()
 }
 
 /// The stream of numbers that a secret stands for.

@@ -1,16 +1,13 @@
 //! Proofs that a dealer cheats, for those who were not there.
 
 use crate::{
-    COMPLAINT_BYTES_MAX, Commitment, ParseError, ParticipantKey, Round, SignedCommitment,
-    backend::{self, G2},
-    dealing::{POINTS_MAX, check_length, share_message},
+    COMPLAINT_BYTES_MAX, Commitment, JudgedRound, ParseError, ParticipantKey, SignedCommitment, check_length,
+    commitment::{POINTS_MAX, Verify, share_message},
+    exponent::{Polynomial, is_public_half},
+    threshold,
 };
 use codec::{Decode, Encode};
-use commonware_cryptography::bls12381::primitives::group::{Scalar, ScalarReadCfg};
-use commonware_math::{algebra::CryptoGroup, poly::Poly};
-use commonware_parallel::Sequential;
 use core::fmt;
-use phala_crypto::verify_ed25519;
 
 /// What a dealer signed and an honest one never signs.
 ///
@@ -100,7 +97,13 @@ pub enum ComplaintError {
 
 impl Complaint {
     /// What the complaint proves, to anyone who knows the round's terms.
-    pub fn verify(&self, round: &Round) -> Result<Fault, ComplaintError> {
+    #[cfg(feature = "std")]
+    pub fn verify(&self, round: &crate::Round) -> Result<Fault, ComplaintError> {
+        self.judge(&round.judged(), &phala_crypto::verify_ed25519)
+    }
+
+    /// The same, to who has the round's terms from the chain; `is_signed` verifies Ed25519.
+    pub fn judge(&self, round: &JudgedRound, is_signed: &impl Verify) -> Result<Fault, ComplaintError> {
         if self.round != round.hash {
             return Err(ComplaintError::OtherRound);
         }
@@ -109,22 +112,22 @@ impl Complaint {
         }
         let kind = match &self.evidence {
             Evidence::Commitment(commitment) => {
-                self.require(commitment.verify(&self.round, &self.dealer))?;
+                self.require(commitment.is_signed(&self.round, &self.dealer, is_signed))?;
                 judge_commitment(round, &self.dealer, &commitment.commitment).err()
             }
             Evidence::Share { player, commitment, share, signature } => {
                 let message = share_message(&self.round, &self.dealer, player, commitment, share);
-                self.require(verify_ed25519(&self.dealer.0, &message, signature))?;
+                self.require(is_signed(&self.dealer.0, &message, signature))?;
                 let index = round.players.binary_search(player);
                 let index = index.map_err(|_| ComplaintError::NotAPlayer)?;
                 match judge_commitment(round, &self.dealer, commitment) {
                     Err(kind) => Some(kind),
-                    Ok(poly) => (!share_matches(&poly, index, share)).then_some(FaultKind::WrongShare),
+                    Ok(polynomial) => (!is_public_half(&polynomial.at(index), share)).then_some(FaultKind::WrongShare),
                 }
             }
             Evidence::Contradiction { first, second } => {
-                self.require(first.verify(&self.round, &self.dealer))?;
-                self.require(second.verify(&self.round, &self.dealer))?;
+                self.require(first.is_signed(&self.round, &self.dealer, is_signed))?;
+                self.require(second.is_signed(&self.round, &self.dealer, is_signed))?;
                 (first.commitment != second.commitment).then_some(FaultKind::Contradiction)
             }
         };
@@ -145,27 +148,26 @@ impl Complaint {
 }
 
 /// The polynomial that an honest dealer could have committed to.
-fn judge_commitment(round: &Round, dealer: &ParticipantKey, commitment: &Commitment) -> Result<Poly<G2>, FaultKind> {
+fn judge_commitment(
+    round: &JudgedRound,
+    dealer: &ParticipantKey,
+    commitment: &Commitment,
+) -> Result<Polynomial, FaultKind> {
     if commitment.points().is_empty() || commitment.points().len() > POINTS_MAX {
         return Err(FaultKind::CommitmentMalformed);
     }
-    let poly = commitment.poly().ok_or(FaultKind::CommitmentMalformed)?;
-    if poly.degree_exact() as usize + 1 != round.threshold() {
+    let polynomial = Polynomial::parse(commitment.points()).ok_or(FaultKind::CommitmentMalformed)?;
+    if commitment.points().len() != threshold(round.players.len()) {
         return Err(FaultKind::WrongDegree);
     }
-    if let Some(previous) = &round.previous
-        && previous.partial_point(dealer).as_ref() != Some(poly.constant())
-    {
-        return Err(FaultKind::OtherKeyShare);
+    if let Some(previous) = &round.previous {
+        let place = previous.players.binary_search(dealer).ok();
+        let held = place.zip(Polynomial::parse(&previous.polynomial)).map(|(place, all)| all.at(place));
+        if held.as_ref() != commitment.points().first() {
+            return Err(FaultKind::OtherKeyShare);
+        }
     }
-    Ok(poly)
-}
-
-/// Whether `share` is the value of `poly` for the player at `index`.
-fn share_matches(poly: &Poly<G2>, index: usize, share: &[u8; 32]) -> bool {
-    let place = Scalar::from_u64(index as u64 + 1);
-    backend::decode::<Scalar>(share, &ScalarReadCfg::RejectZero)
-        .is_some_and(|share| poly.eval_msm(&place, &Sequential) == G2::generator() * &share)
+    Ok(polynomial)
 }
 
 impl fmt::Debug for Evidence {

@@ -3,7 +3,7 @@
 use crate::{
     Ack, DealerLog, Dealing, KeyShare, ParticipantKey, Round, Signer,
     backend::{self, Faults, MinSig, PrivateKey},
-    dealing::{Commitment, SignedCommitment},
+    commitment::{Commitment, POINT_BYTES, POINTS_MAX, SignedCommitment},
 };
 use commonware_codec::Write;
 use commonware_cryptography::bls12381::dkg::feldman_desmedt;
@@ -77,7 +77,9 @@ impl Dealer {
         )
         // Membership and the presence of a share were checked above.
         .map_err(|_| DealError::NotADealer)?;
-        let commitment = SignedCommitment::sign(signer, &round.hash, Commitment::of_library(&public));
+        let mut encoded = Vec::with_capacity(1 + POINTS_MAX * POINT_BYTES);
+        public.write(&mut encoded);
+        let commitment = SignedCommitment::sign(signer, &round.hash, Commitment::of_library_bytes(&encoded));
         let dealings = private
             .into_iter()
             .map(|(player, message)| {

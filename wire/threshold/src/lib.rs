@@ -43,30 +43,69 @@
 //! none of its types leaves this crate. It is not audited. An adversary can bias a few bits of the generated key (Gennaro et
 //! al. 1999), which does not help against BLS.
 
+//! # Without `std`
+//! Only what judging a complaint needs: the chain's runtime does that, in WebAssembly, where the library below is not.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+#[cfg(feature = "std")]
 mod backend;
+mod chain;
+#[cfg(feature = "std")]
 mod combine;
+mod commitment;
 mod complaint;
+#[cfg(feature = "std")]
 mod dealer;
+#[cfg(feature = "std")]
 mod dealing;
+mod exponent;
+#[cfg(feature = "std")]
 mod identity;
+#[cfg(feature = "std")]
 mod key_share;
+#[cfg(feature = "std")]
 mod log;
+#[cfg(feature = "std")]
 mod output;
 mod participant;
+#[cfg(feature = "std")]
 mod player;
+#[cfg(feature = "std")]
 mod round;
+#[cfg(feature = "std")]
+mod signer;
+mod terms;
 
+pub use chain::judge_on_chain;
+#[cfg(feature = "std")]
 pub use combine::{BadPartial, CombineError, Combined, PartialFault, combine, verify_partial};
+pub use commitment::{Commitment, POINT_BYTES, SignedCommitment, Verify};
 pub use complaint::{Complaint, ComplaintError, Evidence, Fault, FaultKind};
+#[cfg(feature = "std")]
 pub use dealer::{AckError, DealError, Dealer};
-pub use dealing::{Ack, Commitment, Dealing, POINT_BYTES, SignedCommitment};
+#[cfg(feature = "std")]
+pub use dealing::{Ack, Dealing};
+#[cfg(feature = "std")]
 pub use identity::{IDENTITY_BYTES_MAX, Identity, IdentityTooLong, KeyIdentity};
+#[cfg(feature = "std")]
 pub use key_share::{KeyShare, PARTIAL_KEY_BYTES, PartialKey, evaluate};
+#[cfg(feature = "std")]
 pub use log::{DealerLog, LogFault, LogsError, log_list_hash, observe};
+#[cfg(feature = "std")]
 pub use output::Output;
-pub use participant::{ParticipantKey, Signer};
+pub use participant::ParticipantKey;
+#[cfg(feature = "std")]
 pub use player::{DealingError, FinishError, Player, ResumeError};
-pub use round::{Round, RoundTerms, TermsError, threshold};
+#[cfg(feature = "std")]
+pub use round::{Round, RoundTerms, TermsError};
+#[cfg(feature = "std")]
+pub use signer::Signer;
+pub use terms::{JudgedEpoch, JudgedRound, round_hash, threshold};
+
+pub(crate) use terms::sha256;
 
 /// How many dealers or players a round has at most. A dealing then is about 4 KiB, and generation stays within seconds.
 pub const PARTICIPANTS_MAX: usize = 64;
@@ -100,4 +139,9 @@ pub enum ParseError {
     /// The bytes do not encode such a thing, or encode it in another than the one canonical way.
     #[error("malformed")]
     Malformed,
+}
+
+pub(crate) fn check_length(bytes: &[u8], limit: usize) -> Result<(), ParseError> {
+    let length = bytes.len();
+    if length > limit { Err(ParseError::TooLong { length, limit }) } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 use crate::{
     LOG_BYTES_MAX, Output, ParseError, ParticipantKey, Round,
     backend::{self, Faults, LibLog, LibOutput, LibSignedLog, Logs, PARTICIPANTS},
-    dealing::check_length,
+    check_length,
 };
 use chacha20::ChaCha20Rng;
 use codec::Encode;
@@ -76,7 +76,7 @@ impl DealerLog {
 
     /// Names the log without saying anything about it.
     pub fn hash(&self) -> [u8; 32] {
-        backend::sha256(&[b"phala/threshold/log/v1", &self.bytes])
+        crate::sha256(&[b"phala/threshold/log/v1", &self.bytes])
     }
 
     /// Verifies the log by itself: that it counts in `round`. Do this before agreeing on a list of logs.
@@ -148,7 +148,7 @@ pub enum LogsError {
 /// # Shape
 /// SHA-256 of `"phala/threshold/log-list/v1"` and SCALE of the hashes in order.
 pub fn log_list_hash(hashes: &[[u8; 32]]) -> [u8; 32] {
-    backend::sha256(&[b"phala/threshold/log-list/v1", &hashes.encode()])
+    crate::sha256(&[b"phala/threshold/log-list/v1", &hashes.encode()])
 }
 
 /// The output that follows from `logs`, for those who hold no key share of it.
@@ -187,7 +187,7 @@ pub(crate) fn collect(round: &Round, logs: &[DealerLog]) -> Result<Logs, LogsErr
 /// (Fiat–Shamir), so nobody can choose a log to fit them, and everybody comes to the same verdict.
 pub(crate) fn challenges(round: &Round, logs: &[DealerLog]) -> ChaCha20Rng {
     let tag = b"phala/threshold/challenges/v1";
-    backend::rng(&Secret::new(backend::sha256(&[tag, &round.hash, &list_hash(logs)])))
+    backend::rng(&Secret::new(crate::sha256(&[tag, &round.hash, &list_hash(logs)])))
 }
 
 pub(crate) fn logs_error(failure: Failure<backend::PublicKey>) -> LogsError {

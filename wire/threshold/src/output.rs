@@ -3,7 +3,8 @@
 use crate::{
     OUTPUT_BYTES_MAX, PARTICIPANTS_MAX, PARTICIPANTS_MIN, ParseError, ParticipantKey, Round,
     backend::{self, G2, LibOutput, PARTICIPANTS},
-    dealing::{Commitment, POINT_BYTES, check_length},
+    check_length,
+    commitment::{Commitment, POINT_BYTES},
     threshold,
 };
 use codec::{Decode, Encode, Input};
@@ -101,7 +102,7 @@ impl Output {
 
     /// Names this output. Participants that used other logs, or the same in another order, have another hash.
     pub fn hash(&self) -> [u8; 32] {
-        backend::sha256(&[b"phala/threshold/output/v1", &self.encode()])
+        crate::sha256(&[b"phala/threshold/output/v1", &self.encode()])
     }
 
     /// Reads an output of at most [`OUTPUT_BYTES_MAX`] bytes and nothing behind it.

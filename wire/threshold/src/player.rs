@@ -3,7 +3,7 @@
 use crate::{
     Ack, Complaint, DealerLog, Dealing, Evidence, KeyShare, LogsError, Output, ParticipantKey, Round, Signer,
     backend::{self, Faults, MinSig, PARTICIPANTS, PrivateKey},
-    dealing::{SignedCommitment, share_message},
+    commitment::{SignedCommitment, share_message},
     log,
 };
 use commonware_codec::Write;
@@ -127,7 +127,8 @@ impl Player {
         }
         let commitment = &dealing.commitment.commitment;
         let message = share_message(round, &dealer, &self.key, commitment, dealing.share.expose());
-        if !dealing.commitment.verify(round, &dealer) || !verify_ed25519(&dealer.0, &message, &dealing.share_signature)
+        if !dealing.commitment.is_signed(round, &dealer, &verify_ed25519)
+            || !verify_ed25519(&dealer.0, &message, &dealing.share_signature)
         {
             return Err(DealingError::NotSigned);
         }

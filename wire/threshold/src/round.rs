@@ -1,23 +1,16 @@
 //! The terms of a round: what everybody must agree on before anything is dealt.
 
 use crate::{
-    Output, PARTICIPANTS_MAX, PARTICIPANTS_MIN, ParticipantKey,
-    backend::{self, Faults, Info, PublicKey},
+    JudgedEpoch, JudgedRound, Output, PARTICIPANTS_MAX, PARTICIPANTS_MIN, ParticipantKey,
+    backend::{Faults, Info, PublicKey},
+    round_hash, threshold,
 };
-use codec::Encode;
 use commonware_cryptography::bls12381::{dkg::feldman_desmedt::Reveal, primitives::sharing::Mode};
 use commonware_utils::ordered::Set;
 use core::fmt;
 
 /// The library's namespace; a network's genesis hash is put behind it. It never changes.
 const NAMESPACE: &[u8] = b"phala/threshold/v1";
-
-/// How many of `players` key shares are needed: all but the third that may fail.
-///
-/// `n − ⌊(n−1)/3⌋`: 4→3, 7→5, 16→11, 31→21; zero for nobody.
-pub const fn threshold(players: usize) -> usize {
-    players - players.saturating_sub(1) / 3
-}
 
 /// What a round is about. All participants take it from the same finalised block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,9 +126,8 @@ impl RoundTerms {
         )
         .map_err(|_| TermsError::InconsistentPrevious)?;
         let previous_hash = self.previous.as_ref().map(Output::hash);
-        let encoded = (&self.network, self.number, previous_hash, &dealers, &players).encode();
         Ok(Round {
-            hash: backend::sha256(&[b"phala/threshold/round/v1", &encoded]),
+            hash: round_hash(&self.network, self.number, previous_hash, &dealers, &players),
             number: self.number,
             network: self.network,
             previous: self.previous.clone(),
@@ -147,11 +139,7 @@ impl RoundTerms {
 }
 
 impl Round {
-    /// Names these terms: everything that is signed carries it.
-    ///
-    /// # Shape
-    /// SHA-256 of `"phala/threshold/round/v1"` and SCALE of (network, number, hash of the previous output, dealers in order of
-    /// their keys, players likewise).
+    /// Names these terms: everything that is signed carries it. See [`round_hash`].
     pub fn hash(&self) -> [u8; 32] {
         self.hash
     }
@@ -180,6 +168,22 @@ impl Round {
     pub fn logs_required(&self) -> usize {
         let previous = self.previous.as_ref().map_or(0, Output::threshold);
         threshold(self.dealers.len()).max(previous)
+    }
+}
+
+impl Round {
+    /// What a judge of complaints must know of it.
+    pub fn judged(&self) -> JudgedRound {
+        let epoch = |previous: &Output| JudgedEpoch {
+            players: previous.players().to_vec(),
+            polynomial: previous.commitment().points().to_vec(),
+        };
+        JudgedRound {
+            hash: self.hash,
+            dealers: self.dealers.clone(),
+            players: self.players.clone(),
+            previous: self.previous.as_ref().map(epoch),
+        }
     }
 }
 

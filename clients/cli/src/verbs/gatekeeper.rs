@@ -9,11 +9,11 @@ use crate::{
 use codec::{Decode, Encode};
 use phala_messages::{
     WorkerId,
-    custody::{DeliveryBatch, Phase, RoundRecord},
+    custody::{ComplaintRecord, DealerFault, DeliveryBatch, Phase, RoundRecord},
     release::{DELIVERY_PATH, DeliveryProof},
     storage,
 };
-use phala_sdk::{Client, CustodyState, Guard, Root};
+use phala_sdk::{Client, Complaint, CustodyState, Guard, Root};
 use serde_json::{Value, json};
 use std::{process::Command, time::Duration};
 
@@ -37,6 +37,8 @@ enum Action {
         #[arg(long)]
         program: Option<String>,
     },
+    /// Show which gatekeepers were proven to cheat, and judge the evidence once more
+    Complaints,
     /// Show one delivery of a part of a key, and check that it stands in the batch that the chain has
     Delivery {
         /// The gatekeeper: its id, or the beginning of it
@@ -56,6 +58,7 @@ impl Gatekeeper {
         let state = client.custody().await?;
         match self.action {
             Some(Action::Drill { program }) => drill(context, &client, &state, program.as_deref()).await,
+            Some(Action::Complaints) => complaints(context, &client).await,
             None | Some(Action::Status) => status(context, &client, &state).await,
             Some(Action::Delivery { gatekeeper, batch, index }) => {
                 delivery(context, &client, &state, &gatekeeper, batch, index).await
@@ -153,6 +156,52 @@ fn round_json(round: &RoundRecord) -> Value {
         Phase::Abandoned(_) => "abandoned",
     };
     json!({ "number": round.number.0, "purpose": round.purpose, "phase": phase, "deadline_height": round.deadline.0 })
+}
+
+async fn complaints(context: &Context, client: &Client) -> Outcome {
+    let found = client.complaints().await?;
+    if context.json {
+        output::object(&json!({ "complaints": found.iter().map(complaint_json).collect::<Vec<_>>() }));
+    } else if found.is_empty() {
+        output::line("nobody was proven to cheat in the rounds that the chain keeps");
+    } else {
+        let rows = found.iter().map(|it| {
+            let verdict = if it.is_proven() { "proven" } else { "NOT proven" };
+            let short = |id: &WorkerId| id.to_string()[..14].to_owned() + "…";
+            let ComplaintRecord { round, dealer, by, fault, .. } = &it.record;
+            [round.0.to_string(), short(dealer), tell(*fault).to_owned(), short(by), verdict.to_owned()]
+        });
+        output::line(output::table(["ROUND", "DEALER", "WHAT IT DID", "SHOWN BY", "JUDGED HERE"], rows));
+    }
+    if found.iter().all(Complaint::is_proven) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "the evidence does NOT prove what the chain says it proves",
+        "the chain's runtime and this software judge differently: compare their versions, and tell the network's operators",
+    ))
+}
+
+fn tell(fault: DealerFault) -> &'static str {
+    match fault {
+        DealerFault::CommitmentMalformed => "committed to what is no polynomial",
+        DealerFault::WrongDegree => "committed to a polynomial of another degree",
+        DealerFault::OtherKeyShare => "tried to change the master key",
+        DealerFault::WrongShare => "dealt a wrong key share",
+        DealerFault::Contradiction => "committed to two polynomials",
+    }
+}
+
+fn complaint_json(it: &Complaint) -> Value {
+    json!({
+        "round": it.record.round.0,
+        "dealer": it.record.dealer,
+        "by": it.record.by,
+        "fault": it.record.fault,
+        "evidence": hex::encode(&it.record.evidence),
+        "height": it.record.block.0,
+        "proven": it.is_proven(),
+    })
 }
 
 async fn delivery(

@@ -27,7 +27,8 @@ pub struct Custody {
     pub rounds: BTreeMap<RoundNumber, (RoundRecord, RoundLogs)>,
     pub outputs: BTreeMap<(RoundNumber, phala_messages::Hash), OutputRecord>,
     pub complaints: Vec<Complaint>,
-    pub accused: BTreeSet<WorkerId>,
+    /// Dealers that were complained of, with evidence that a test looks at: they are not approved any more.
+    pub cheats: BTreeSet<WorkerId>,
     pub epochs: BTreeMap<EpochNumber, EpochRecord>,
     pub root: Option<RootRecord>,
     pub heads: BTreeMap<WorkerId, DeliveryHead>,
@@ -61,7 +62,7 @@ impl Custody {
             rounds: BTreeMap::new(),
             outputs: BTreeMap::new(),
             complaints: vec![],
-            accused: BTreeSet::new(),
+            cheats: BTreeSet::new(),
             epochs: BTreeMap::new(),
             root: None,
             heads: BTreeMap::new(),
@@ -104,16 +105,9 @@ impl Custody {
     fn open_due(&mut self, now: BlockNumber, admitted: impl Fn(&WorkerId) -> bool) {
         let eligible: Vec<_> = self.eligible.iter().filter(|member| admitted(&member.gatekeeper)).copied().collect();
         let count = self.parameters.members as usize;
-        let accused = self.accused.clone();
-        let honest = |members: &[Member]| -> Vec<Member> {
-            members.iter().filter(|dealer| !accused.contains(&dealer.gatekeeper)).copied().collect()
-        };
         let Some(epoch) = self.epoch().cloned() else {
             let Some(players) = eligible.get(..count) else { return };
-            let trusted = honest(players);
-            let enough = trusted.len() >= threshold(self.parameters.members) as usize;
-            let dealers = if enough { trusted } else { players.to_vec() };
-            return self.open(Purpose::Generate, None, dealers, players.to_vec(), now);
+            return self.open(Purpose::Generate, None, players.to_vec(), players.to_vec(), now);
         };
         let is_member = |one: &&Member| place_of(&epoch.members, &one.gatekeeper).is_some();
         let staying = eligible.iter().filter(is_member);
@@ -128,7 +122,8 @@ impl Custody {
         if (present.len() as u32) < epoch.threshold {
             return;
         }
-        let trusted = honest(&present);
+        let approved = |one: &&Member| !self.cheats.contains(&one.gatekeeper);
+        let trusted: Vec<_> = present.iter().filter(approved).copied().collect();
         let dealers = if trusted.len() as u32 >= epoch.threshold { trusted } else { present };
         self.open(Purpose::Reshare, Some(epoch), dealers, players, now);
     }
@@ -163,7 +158,6 @@ impl Custody {
             complained: 0,
         };
         self.newest = number;
-        self.accused.clear();
         self.put(record, logs);
     }
 
@@ -301,7 +295,8 @@ impl Custody {
         ensure!(!message.evidence.is_empty(), ComplaintEmpty);
         record.complained = with(record.complained, place);
         self.put(record, logs);
-        self.accused.insert(message.dealer);
+        self.cheats.insert(message.dealer);
+        self.eligible.retain(|one| one.gatekeeper != message.dealer);
         self.complaints.push(message.clone());
         Ok(())
     }

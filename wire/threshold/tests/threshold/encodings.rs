@@ -4,7 +4,6 @@ use crate::network::*;
 use codec::{Decode, Encode};
 use phala_threshold::*;
 use proptest::prelude::*;
-use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// One epoch with a revealed share, shared by the tests that only read.
@@ -16,43 +15,92 @@ fn dealing() -> Dealing {
     dealings.into_iter().find(|(player, _)| *player == key(2)).unwrap().1
 }
 
-fn complaint() -> Complaint {
-    let mut parts = take_apart(&dealing());
-    parts.share[0] ^= 1;
+/// One complaint with each kind of evidence.
+fn complaints() -> [(&'static str, Complaint); 3] {
     let round = generation(1, 1..=4).check().unwrap();
-    let mut player = Player::new(&round, &signer(2)).unwrap();
-    match player.receive(&sign_anything(1, &parts)).unwrap_err() {
-        DealingError::Cheating(complaint) => *complaint,
-        other => panic!("{other}"),
-    }
+    let complaint = |dealings: &[Dealing]| {
+        let mut player = Player::new(&round, &signer(2)).unwrap();
+        let answer = dealings.iter().map(|dealing| player.receive(dealing)).last().unwrap();
+        match answer.unwrap_err() {
+            DealingError::Cheating(complaint) => *complaint,
+            other => panic!("{other}"),
+        }
+    };
+    let mut share = take_apart(&dealing());
+    share.share[0] ^= 1;
+    let mut commitment = take_apart(&dealing());
+    commitment.points.pop();
+    let (_, others) = Dealer::start(&round, &signer(1), &dealing_seed(2), None).unwrap();
+    let other = others.into_iter().find(|(player, _)| *player == key(2)).unwrap().1;
+    [
+        ("commitment", complaint(&[sign_anything(1, &commitment)])),
+        ("share", complaint(&[sign_anything(1, &share)])),
+        ("contradiction", complaint(&[dealing(), other])),
+    ]
 }
 
+fn complaint() -> Complaint {
+    complaints()[1].1.clone()
+}
+
+/// Every kind of bytes, whole. `tests/vectors/threshold.txt` is the contract: who changes a byte changes it visibly. Run with
+/// `PHALA_WRITE_VECTORS=1` to write it anew.
 #[test]
-fn golden_bytes() {
-    let hash = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes)[..8]);
+fn every_encoded_type_has_its_golden_bytes() {
     let round = generation(1, 1..=4).check().unwrap();
-    let player = key(1);
-    let share = &EPOCH.shares[&player];
+    let share = &EPOCH.shares[&key(1)];
     let mut receiver = Player::new(&round, &signer(2)).unwrap();
     let ack = receiver.receive(&dealing()).unwrap();
-    let key = KeyIdentity { genesis: NETWORK, cluster: 7, program: [9; 32], code_epoch: 1 };
-    let golden = [
-        ("round", hash(&round.hash())),
-        ("dealing", hash(&dealing().bytes_to_seal())),
-        ("ack", hash(&ack.encode())),
-        ("complaint", hash(&complaint().encode())),
-        ("log", hash(EPOCH.logs[0].bytes_to_seal())),
-        ("log hash", hash(&EPOCH.logs[0].hash())),
-        ("output", hash(&EPOCH.output.encode())),
-        ("output hash", hash(&EPOCH.output.hash())),
-        ("key share", hash(&share.bytes_to_seal())),
-        ("partial key", hash(&evaluate(share, &identity()).bytes_to_seal())),
-        ("derived key", hash(EPOCH.derived_key(&identity()).expose())),
-        ("identity", hash(Identity::from(key).as_bytes())),
+    let name = KeyIdentity { genesis: NETWORK, cluster: 7, program: [9; 32], code_epoch: 1 };
+    let evidence = |at: &str| complaints().into_iter().find(|(name, _)| *name == at).unwrap().1.encode();
+    let found = [
+        ("round hash", round.hash().to_vec()),
+        ("dealing", dealing().bytes_to_seal().to_vec()),
+        ("signed commitment", dealing().bytes_to_seal()[96..96 + 1 + 3 * POINT_BYTES + 64].to_vec()),
+        ("ack", ack.encode()),
+        ("complaint of a commitment", evidence("commitment")),
+        ("complaint of a share", evidence("share")),
+        ("complaint of a contradiction", evidence("contradiction")),
+        ("log", EPOCH.logs[0].bytes_to_seal().to_vec()),
+        ("log hash", EPOCH.logs[0].hash().to_vec()),
+        ("log list hash", log_list_hash(&[EPOCH.logs[0].hash(), EPOCH.logs[1].hash()]).to_vec()),
+        ("output", EPOCH.output.encode()),
+        ("output hash", EPOCH.output.hash().to_vec()),
+        ("key share", share.bytes_to_seal().to_vec()),
+        ("partial key", evaluate(share, &identity()).bytes_to_seal().to_vec()),
+        ("derived key", EPOCH.derived_key(&identity()).expose().to_vec()),
+        ("key identity", name.encode()),
+        ("identity", Identity::from(name).as_bytes().to_vec()),
+        ("participant key", key(1).encode()),
     ];
-    let expected = include_str!("golden.txt");
-    let found: String = golden.iter().map(|(name, hash)| format!("{name}: {hash}\n")).collect();
-    assert_eq!(found, expected);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/threshold.txt");
+    let text: String = found.iter().map(|(name, bytes)| format!("{name}: {}\n", hex::encode(bytes))).collect();
+    if std::env::var_os("PHALA_WRITE_VECTORS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap();
+    for (line, (name, _)) in text.lines().zip(&found) {
+        assert_eq!(golden.lines().find(|golden| golden.starts_with(&format!("{name}: "))), Some(line), "{name}");
+    }
+    assert_eq!(golden, text, "vectors without a test");
+
+    // And back.
+    let golden = |name: &str| {
+        let line = golden.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        hex::decode(line.unwrap()).unwrap()
+    };
+    assert_eq!(*Dealing::parse(&golden("dealing")).unwrap().bytes_to_seal(), *dealing().bytes_to_seal());
+    assert_eq!(Ack::decode(&mut golden("ack").as_slice()).unwrap(), ack);
+    for (name, complaint) in complaints() {
+        let golden = golden(&format!("complaint of a {name}"));
+        assert_eq!(Complaint::parse(&golden).unwrap(), complaint);
+        assert!(complaint.verify(&round).is_ok());
+    }
+    assert_eq!(DealerLog::parse(&golden("log")).unwrap().hash(), EPOCH.logs[0].hash());
+    assert!(Output::parse(&golden("output")).unwrap() == EPOCH.output);
+    assert!(KeyShare::parse(&golden("key share")).unwrap().fits(&EPOCH.output, &key(1)));
+    assert_eq!(PartialKey::parse(&golden("partial key")).unwrap().bytes_to_seal().to_vec(), golden("partial key"));
+    assert_eq!(KeyIdentity::decode(&mut golden("key identity").as_slice()).unwrap(), name);
 }
 
 #[test]
