@@ -9,6 +9,7 @@
 //! # Properties
 //! - A move leaves the version as it is: no command is lost, none is answered by it.
 //! - A program moves to the root that takes programs, and to the code that runs or the one that its owner ordered last.
+//! - A program that was never ready has no state: it only changes its root.
 //! - Code that may have nothing begins with the empty state.
 //! - An epoch that was given to a code is never given to another.
 
@@ -97,7 +98,9 @@ impl<T: Config> Pallet<T> {
             keys.epoch = upgrade.epoch;
             keep = upgrade.keep;
         }
-        record.transport = Some(transport);
+        if record.status == ProgramStatus::Live {
+            record.transport = Some(transport);
+        }
         let (code, commands, block) = (record.code, record.commands, Self::block());
         keys.moved = Some(MoveRecord { from, to, code, keep, version, commands, block });
         Self::count_activity(record.cluster);
@@ -111,7 +114,6 @@ impl<T: Config> Pallet<T> {
     /// Every rule of a `moved` but the signature.
     fn judge_moved(moved: &Moved) -> Result<Judged, Refusal> {
         let record = Programs::<T>::get(moved.program).ok_or(Refusal::ProgramUnknown)?;
-        ensure!(record.status == ProgramStatus::Live, Refusal::NotLive);
         Self::check_assigned(&moved.worker, record.cluster)?;
         let from_root = T::Keys::root(&moved.program);
         let has_keys = from_root.is_some() || Keepers::<T>::get(moved.program) == Some(moved.worker);
@@ -129,6 +131,9 @@ impl<T: Config> Pallet<T> {
         }
         ensure!(Some(moved.transport) != record.transport, Refusal::MoveSameTransport);
         let upgrades = ordered.is_some();
+        // What was never ready has nothing that could be carried over: a root is left without waiting for it.
+        let is_empty = !upgrades && moved.root == EMPTY_ROOT;
+        ensure!(record.status == ProgramStatus::Live || is_empty, Refusal::NotLive);
         Ok(Judged { record, keys, from, upgrades })
     }
 }

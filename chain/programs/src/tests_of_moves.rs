@@ -169,13 +169,28 @@ fn a_program_moves_to_the_open_root_with_or_without_its_upgrade() {
 }
 
 #[test]
+fn a_program_that_was_never_ready_leaves_its_root_with_nothing() {
+    run(|| {
+        Guarded::set(true);
+        found_cluster();
+        let program = deploy();
+        OpenRoot::set(RootGeneration(1));
+        assert_refused(go(program, name(Some(1), 0), 0, SEALED_ANEW), Refusal::NotLive);
+        move_now(go(program, name(Some(1), 0), 0, EMPTY_ROOT));
+        let record = ProgramMap::<Test>::get(program).unwrap();
+        assert_eq!((record.status, record.transport), (phala_messages::ProgramStatus::Deploying, None));
+        assert_ok!(apply(ready(program, WORKER, &instance())).unwrap());
+    });
+}
+
+#[test]
 fn only_the_worker_that_may_anchor_moves_a_program() {
     run(|| {
         found_cluster();
         let program = deploy();
         let to = name(None, 1);
         assert_refused(go(ProgramId([9; 32]), to, 0, SEALED_ANEW), Refusal::ProgramUnknown);
-        assert_refused(go(program, to, 0, SEALED_ANEW), Refusal::NotLive);
+        assert_refused(go(program, to, 0, SEALED_ANEW), Refusal::NotKeeper);
         assert_ok!(apply(ready(program, WORKER, &instance())).unwrap());
         assert_ok!(call(owner(), upgrade(program, Keep::State)));
         assert_refused(moved(program, to, 0, SEALED_ANEW, &other_instance()), Refusal::InstanceSignature);

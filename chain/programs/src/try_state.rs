@@ -92,7 +92,6 @@ impl<T: Config> Pallet<T> {
                 ensure!(keys.epoch.0 == 0, "another code came by a move");
                 continue;
             };
-            ensure!(record.status == ProgramStatus::Live, "only a live program has moved");
             ensure!(moved.to.code == keys.epoch && moved.code == record.code, "what runs came by the last move");
             ensure!(moved.to.root == T::Keys::root(&id), "a program's root is that of its last move");
             ensure!(moved.to != moved.from, "a move leads elsewhere");

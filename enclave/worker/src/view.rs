@@ -6,7 +6,7 @@
 
 use crate::{
     problem::Problem,
-    programs::{ChainSide, ProgramCell},
+    programs::{ChainSide, Loaded, ProgramCell},
 };
 use phala_follow::check_age;
 use phala_machine::Standing;
@@ -21,6 +21,8 @@ pub struct Entry {
     pub cell: Arc<ProgramCell>,
     /// What the chain says.
     pub chain: ChainSide,
+    /// Code and keys that go with the state, once they are there.
+    pub loaded: Option<Arc<Loaded>>,
     /// The state that may be read, or why none may.
     pub serving: Result<Snapshot, Problem>,
 }
