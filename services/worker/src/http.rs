@@ -246,12 +246,12 @@ impl Service {
             "serving": serving.is_ok(),
             "anchored_version": chain.anchor.version,
             "version": loaded.map(|loaded| loaded.newest()),
-            "code_epoch": chain.keys.record.epoch,
+            "code_epoch": chain.keys.record.epoch.0,
             "upgrade": chain.keys.record.upgrade.as_ref().map(|upgrade| {
                 let problem = cell.upgrade_phase();
                 json!({
                     "code": upgrade.code,
-                    "code_epoch": upgrade.epoch,
+                    "code_epoch": upgrade.epoch.0,
                     "problem": problem.as_ref().map(Problem::slug),
                     "detail": problem.as_ref().map(ToString::to_string),
                 })
