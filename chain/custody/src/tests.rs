@@ -359,7 +359,8 @@ mod roots {
             let moved = Event::ProgramMoved { program: program(1), from: None, to: ROOT };
             assert!(events().contains(&moved));
             assert_eq!(close(ROOT), error(Error::RootNotClosing));
-            let (root_of, wanted) = (<Custody as crate::ProgramRoots>::root_of, <Custody as crate::ProgramRoots>::root_wanted);
+            let (root_of, wanted) =
+                (<Custody as crate::ProgramRoots>::root_of, <Custody as crate::ProgramRoots>::root_wanted);
             assert_eq!((root_of(&program(1)), wanted(&program(1))), (Some(ROOT), Some(ROOT)));
             assert_eq!((root_of(&program(9)), wanted(&program(9))), (None, None), "whom no root guards none awaits");
             rotate();

@@ -2,8 +2,7 @@
 
 use crate::{
     AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Pallet, Programs,
-    Workers as _,
-    command::SEALED_COMMAND_BYTES_MIN,
+    Workers as _, command::SEALED_COMMAND_BYTES_MIN,
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -17,7 +16,8 @@ use frame_support::{
 use frame_system::{Origin, RawOrigin};
 use phala_messages::{
     ClusterId, CodeHash, Hash, InstanceKey, Keep, KeyName, Manifest, ProgramId, Signature, StateRoot, TransportKey,
-    WorkerId, anchor::{ANCHOR_COMMANDS_MAX, Anchor, SignedAnchor},
+    WorkerId,
+    anchor::{ANCHOR_COMMANDS_MAX, Anchor, SignedAnchor},
     limits::{NAME_BYTES_MAX, OUTBOUND_HOSTS_MAX, SEALED_COMMAND_BYTES_MAX},
     moves::{Moved, SignedMoved},
     program::{Ready, SignedReady},

@@ -13,7 +13,7 @@
 //! - Code that may have nothing begins with the empty state.
 //! - An epoch that was given to a code is never given to another.
 
-use crate::{Anchors, Config, Error, Event, KeyRecords, Keepers, Keys as _, Pallet, Programs, Refusal};
+use crate::{Anchors, Config, Error, Event, Keepers, KeyRecords, Keys as _, Pallet, Programs, Refusal};
 use frame_support::{pallet_prelude::*, traits::defensive_prelude::*};
 use phala_messages::{
     CodeHash, Keep, KeyName, KeyRecord, Manifest, ProgramId, ProgramRecord, ProgramStatus,

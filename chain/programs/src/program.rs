@@ -2,7 +2,8 @@
 
 use crate::{
     Abandoned, AbandonedCommands, Anchors, ClusterPrograms, Clusters, Commands, Config, Error, Event, FreeSlots,
-    HoldReason, Keepers, KeyRecords, Keys as _, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal, WeightInfo as _,
+    HoldReason, Keepers, KeyRecords, Keys as _, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal,
+    WeightInfo as _,
 };
 use frame_support::{
     pallet_prelude::*,

@@ -60,8 +60,7 @@ fn an_upgrade_is_ordered_by_the_owner_of_a_live_program() {
         }
         let mut greedy = ProgramMap::<Test>::get(program).unwrap().manifest;
         greedy.limits.memory_bytes_max = 0;
-        let call_ =
-            Call::upgrade { program, code: NEW_CODE, code_bytes: 1, manifest: Some(greedy), keep: Keep::State };
+        let call_ = Call::upgrade { program, code: NEW_CODE, code_bytes: 1, manifest: Some(greedy), keep: Keep::State };
         assert_noop!(call(owner(), call_), error(Error::LimitMemory));
 
         let before = activity();

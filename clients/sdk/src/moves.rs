@@ -98,7 +98,8 @@ impl Hint for RotateError {
             Self::NoRoot => Some("`phala gatekeeper status` shows it".into()),
             Self::Ignored => Some("only the network's administrator rotates: --account".into()),
             Self::Timeout { at: Rotation::Moving { .. }, .. } => Some(
-                "a program moves when a worker of its cluster runs; say `phala gatekeeper rotate` again to wait on".into(),
+                "a program moves when a worker of its cluster runs; say `phala gatekeeper rotate` again to wait on"
+                    .into(),
             ),
             Self::Timeout { .. } => Some("say `phala gatekeeper rotate` again to wait on".into()),
         }

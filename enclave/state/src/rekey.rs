@@ -20,6 +20,7 @@ use crate::{
     snapshot::Carried,
 };
 use std::{collections::BTreeMap, sync::Arc};
+use zeroize::Zeroize;
 
 /// Most bytes that a state carries.
 pub const CARRIED_BYTES_MAX: usize = 4 * 1024;
@@ -138,7 +139,12 @@ impl ProgramState {
         }
         if let Some(carried) = &next.carried {
             let leaf = carried_leaf(&to.keys, &carried.0);
-            load.put(leaf.0, &Entry::Carried { bytes: carried.0.clone() })?;
+            let mut entry = Entry::Carried { bytes: carried.0.clone() };
+            let put = load.put(leaf.0, &entry);
+            if let Entry::Carried { bytes } = &mut entry {
+                bytes.zeroize();
+            }
+            put?;
             leaves.push(leaf);
         }
         let (mut attachments, mut local) = (BTreeMap::new(), Vec::new());

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use common::*;
 use phala_messages::{ProgramId, anchor::EMPTY_ROOT};
 use phala_state::{
-    ATTACHMENT_BYTES_MAX, Batch, CARRIED_BYTES_MAX, Commit, Disk, DiskError, MemoryDisk, OpenError, ProgramState, Rekey,
-    RekeyError, Shelf, ShelfLabel,
+    ATTACHMENT_BYTES_MAX, Batch, CARRIED_BYTES_MAX, Commit, Disk, DiskError, MemoryDisk, OpenError, ProgramState,
+    Rekey, RekeyError, Shelf, ShelfLabel,
 };
 use proptest::prelude::*;
 use std::{
@@ -101,7 +101,8 @@ fn without_contents_the_state_is_empty_and_results_stay_for_their_callers() {
         assert_eq!((state.version(), state.root()), (3, EMPTY_ROOT));
         assert!(contents(&state.snapshot()).is_empty() && state.snapshot().settings().is_empty());
         assert_eq!(state.snapshot().carried(), None);
-        let found: Vec<_> = attachments(&state).into_iter().map(|(n, bytes)| (n, String::from_utf8(bytes).unwrap())).collect();
+        let found: Vec<_> =
+            attachments(&state).into_iter().map(|(n, bytes)| (n, String::from_utf8(bytes).unwrap())).collect();
         let expected = [(1, "canary-result 1"), (2, "issued 2"), (3, "canary-result 3"), (9, "issued 9")];
         assert_eq!(found, expected.map(|(n, text)| (n, text.to_owned())));
     }
@@ -234,9 +235,8 @@ fn large_state(disk: &Arc<DyingDisk>) -> ProgramState {
 
 #[test]
 fn a_death_at_every_write_leaves_the_old_state_whole_and_the_new_one_whole_or_unreadable() {
-    let disk = |fatal, lands| {
-        Arc::new(DyingDisk { inner: MemoryDisk::new(), fatal, lands, batches: AtomicUsize::new(0) })
-    };
+    let disk =
+        |fatal, lands| Arc::new(DyingDisk { inner: MemoryDisk::new(), fatal, lands, batches: AtomicUsize::new(0) });
     let undisturbed = disk(usize::MAX, true);
     let old = large_state(&undisturbed);
     let first = undisturbed.batches.load(Ordering::Relaxed);

@@ -34,6 +34,12 @@ impl OldTransport {
     }
 }
 
+impl Drop for OldTransport {
+    fn drop(&mut self) {
+        self.seed.zeroize();
+    }
+}
+
 /// Secrets that go along.
 #[derive(Clone, Default, Encode, Decode)]
 pub struct Carried {
@@ -49,7 +55,6 @@ impl Drop for Carried {
             labels.zeroize();
             signing.zeroize();
         }
-        self.transports.iter_mut().for_each(|old| old.seed.zeroize());
     }
 }
 
@@ -102,7 +107,11 @@ mod tests {
         let last = moved(7, 12);
         let late = BlockNumber(12 + OLD_TRANSPORT_BLOCKS + 1);
         assert_eq!(seeds(&first.clone().after([2; 32], 6, late, Some(&last))), [1, 2], "command 6 may be sealed to it");
-        assert_eq!(seeds(&first.clone().after([2; 32], 7, BlockNumber(late.0 - 1), Some(&last))), [1, 2], "one may come");
+        assert_eq!(
+            seeds(&first.clone().after([2; 32], 7, BlockNumber(late.0 - 1), Some(&last))),
+            [1, 2],
+            "one may come"
+        );
         let second = first.after([2; 32], 7, late, Some(&last));
         assert_eq!(seeds(&second), [2]);
         assert!(!second.transports[0].may_open(0, BlockNumber(0), None), "no move has ended it yet");

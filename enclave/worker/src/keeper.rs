@@ -173,7 +173,10 @@ impl Keeper {
     }
 
     async fn try_load(&self, chain: &ChainSide) -> Result<Option<Loaded>, KeepError> {
-        let Some(program) = artifacts::load(&self.worker, &self.cell, &chain.record, ProgramCell::set_phase).await? else { return Ok(None) };
+        let Some(program) = artifacts::load(&self.worker, &self.cell, &chain.record, ProgramCell::set_phase).await?
+        else {
+            return Ok(None);
+        };
         self.cell.set_phase(Problem::Preparing("its state is being opened"));
         let name = chain.keys.name();
         let key = self.worker.custody.program_key(&self.cell.id, &chain.record, &name).await?;

@@ -18,8 +18,8 @@
 use crate::{
     artifacts,
     keeper::{KeepError, RESEND_MS},
-    programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
     problem::Problem,
+    programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
     worker::Worker,
 };
 use codec::Encode;
@@ -281,8 +281,7 @@ impl Mover {
     async fn send(&mut self, worker: &Worker, cell: &ProgramCell, next: &Loaded, version: u64) {
         let root = next.newest_root();
         let transport = next.secrets.transport_key();
-        let moved =
-            Moved { program: cell.id, to: next.name, transport, version, root, worker: worker.identity.worker };
+        let moved = Moved { program: cell.id, to: next.name, transport, version, root, worker: worker.identity.worker };
         self.submit(worker, moved).await;
     }
 
@@ -376,7 +375,8 @@ mod tests {
 
     #[test]
     fn each_key_has_a_shelf_of_its_own() {
-        let labels = [name(None, 0), name(None, 1), name(root(0), 0), name(root(0), 1), name(root(1), 0)].map(|n| label(&n));
+        let labels =
+            [name(None, 0), name(None, 1), name(root(0), 0), name(root(0), 1), name(root(1), 0)].map(|n| label(&n));
         assert_eq!(labels.iter().collect::<std::collections::BTreeSet<_>>().len(), labels.len());
         assert_eq!(side(root(0), root(1), None).shelf(), None, "who has never moved lies on the bare one");
     }

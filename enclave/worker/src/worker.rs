@@ -122,7 +122,9 @@ impl Worker {
     ) -> Result<Arc<Self>, StartError> {
         let (clock, entropy, courier) = (ports.clock.clone(), ports.entropy.clone(), ports.courier.clone());
         let proofs = Arc::new(NodeProofs(rpc.clone()));
-        let custody = |identity| Arc::new(ChainCustody::new(identity, clock, entropy, proofs, courier)) as _;
+        let custody = |identity: Arc<Identity>| -> Arc<dyn Custody> {
+            Arc::new(ChainCustody::new(identity, clock, entropy, proofs, courier))
+        };
         Self::start_with(config, ports, engine, rpc, custody)
     }
 

@@ -5,11 +5,8 @@ mod common;
 use common::{Caller, Faults, Fetched, Lab, Process, caller_request as request, hash_of, other_probe, probe_hash};
 use phala_enclave_worker::Problem;
 use phala_messages::{
-    CodeEpoch, Keep, KeyName, ProgramId, TransportKey,
-    anchor::EMPTY_ROOT,
-    custody::RootGeneration,
-    moves::OLD_TRANSPORT_BLOCKS,
-    query::SETTINGS_PATH,
+    CodeEpoch, Keep, KeyName, ProgramId, TransportKey, anchor::EMPTY_ROOT, custody::RootGeneration,
+    moves::OLD_TRANSPORT_BLOCKS, query::SETTINGS_PATH,
 };
 use std::{sync::atomic::Ordering, time::Duration};
 

@@ -30,7 +30,18 @@ pub const OLD_TRANSPORT_BLOCKS: u32 = 30;
 
 /// Counts the codes that a program ever had or was to have. Each has keys of its own.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
     TypeInfo,
 )]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
@@ -50,7 +61,9 @@ impl fmt::Display for CodeEpoch {
 }
 
 /// What a program's key is called, beside network, cluster and program, which never change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct KeyName {
     /// Where it comes from. None when no gatekeepers guard it.
     pub root: Option<RootGeneration>,
@@ -119,9 +132,7 @@ impl MoveRecord {
 }
 
 /// Where a program stands with its keys, as the chain keeps it. There is none, and the default stands, until something changes.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct KeyRecord {
     /// Of the code that runs.
     pub epoch: CodeEpoch,

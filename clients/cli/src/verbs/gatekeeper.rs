@@ -259,7 +259,8 @@ async fn drill(context: &Context, client: &Client, state: &CustodyState, program
         .arg(&binaries.gatekeeper)
         .args(["--genesis", &client.genesis().to_string()])
         .args(["--program", &program.id.to_string()])
-        .args(["--cluster", &program.record.cluster.0.to_string()]);
+        .args(["--cluster", &program.record.cluster.0.to_string()])
+        .args(["--code-epoch", &client.key_record(&program.id).await?.epoch.0.to_string()]);
     let done = command.output().doing("running phala-drill")?;
     let report: Value = serde_json::from_slice(&done.stdout).map_err(|_| {
         let said = String::from_utf8_lossy(&done.stderr).trim().trim_start_matches("error: ").to_owned();

@@ -14,8 +14,8 @@ use phala_enclave_gatekeeper::{Config, Gatekeeper, PeerError, Peers, Problem, pe
 use phala_follow::{Rpc, RpcError};
 use phala_machine::{Cabinet, Clock, Entropy, Identity, Ports, registration::parse_endpoint};
 use phala_messages::{
-    Account, ClusterId, ClusterRecord, CodeEpoch, CodeHash, Hash, Manifest, ProgramId, ProgramRecord, ProgramStatus, Refusal,
-    Registration, Role, WorkerId, WorkerRecord,
+    Account, ClusterId, ClusterRecord, CodeEpoch, CodeHash, Hash, Manifest, ProgramId, ProgramRecord, ProgramStatus,
+    Refusal, Registration, Role, WorkerId, WorkerRecord,
     custody::{
         Complaint, Confirmation, CustodyMessage, DeliveryBatch, LogCommitment, Member, OutputReport, Parameters, Signed,
     },
