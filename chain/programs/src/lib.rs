@@ -441,10 +441,10 @@ pub mod pallet {
         CommandsPending,
         /// These bytes are too short to be a sealed command.
         CommandMalformed,
-        /// The program had as many codes as there are numbers. Deploy another one.
-        CodesExhausted,
         /// A worker's message broke the rule with this code; see `phala_messages::Refusal`.
         Refused(u8),
+        /// The program had as many codes as there are numbers. Deploy another one.
+        CodesExhausted,
     }
 
     impl<T: Config> From<Refusal> for Error<T> {
