@@ -219,7 +219,9 @@ impl Client {
             if let Rotation::Closing(roots) = &at {
                 for root in roots {
                     self.submit_and_wait(administrator, &as_administrator(Custody::CloseRoot { root: *root })).await?;
-                    closed.push(*root);
+                    if !closed.contains(root) {
+                        closed.push(*root);
+                    }
                 }
             }
             if began.elapsed() > timeout {

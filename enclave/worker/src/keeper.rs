@@ -109,9 +109,12 @@ impl Keeper {
     /// Keeps the program until the task is dropped.
     pub async fn run(mut self) {
         while !self.load().await {
-            if matches!(self.cell.phase(), Problem::Unrunnable(_)) {
-                // Code does not change: there is nothing to wait for.
-                return;
+            // Code that cannot run is not tried again; but it holds no root up.
+            let refused = matches!(self.cell.phase(), Problem::Unrunnable(_)).then(|| self.cell.chain().record.code);
+            while refused == Some(self.cell.chain().record.code) {
+                self.wait().await;
+                let chain = self.cell.chain();
+                self.mover.leave_undeployed(&self.worker, &self.cell, &chain).await;
             }
             self.wait().await;
         }
