@@ -42,6 +42,13 @@ pub trait ProgramRoots {
     /// The root that a new program's keys come from. None until there is one.
     fn open_root() -> Option<RootGeneration>;
 
+    /// The root that the program's keys come from.
+    fn root_of(program: &ProgramId) -> Option<RootGeneration>;
+
+    /// The root that the program's next keys come from: its own while that takes programs, then the one that does. A program
+    /// that no root guards stays with its worker.
+    fn root_wanted(program: &ProgramId) -> Option<RootGeneration>;
+
     /// From now on the program's keys come from this root, and from no other.
     ///
     /// # Errors

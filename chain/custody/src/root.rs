@@ -61,6 +61,16 @@ impl<T: Config> ProgramRoots for Pallet<T> {
         OpenRoot::<T>::get()
     }
 
+    fn root_of(program: &ProgramId) -> Option<RootGeneration> {
+        ProgramRootOf::<T>::get(program)
+    }
+
+    fn root_wanted(program: &ProgramId) -> Option<RootGeneration> {
+        let root = ProgramRootOf::<T>::get(program)?;
+        let is_open = Roots::<T>::get(root).is_some_and(|record| record.status == RootStatus::Open);
+        if is_open { Some(root) } else { OpenRoot::<T>::get().or(Some(root)) }
+    }
+
     fn note_program_root(program: &ProgramId, root: RootGeneration) -> DispatchResult {
         let from = ProgramRootOf::<T>::get(program);
         if from == Some(root) {

@@ -358,7 +358,12 @@ mod roots {
             let moved = Event::ProgramMoved { program: program(1), from: None, to: ROOT };
             assert!(events().contains(&moved));
             assert_eq!(close(ROOT), error(Error::RootNotClosing));
+            let (root_of, wanted) =
+                (<Custody as crate::ProgramRoots>::root_of, <Custody as crate::ProgramRoots>::root_wanted);
+            assert_eq!((root_of(&program(1)), wanted(&program(1))), (Some(ROOT), Some(ROOT)));
+            assert_eq!((root_of(&program(9)), wanted(&program(9))), (None, None), "whom no root guards none awaits");
             rotate();
+            assert_eq!((root_of(&program(1)), wanted(&program(1))), (Some(ROOT), Some(NEXT_ROOT)));
             assert_eq!(OpenRoot::<Test>::get(), Some(NEXT_ROOT));
             assert_eq!(<Custody as crate::ProgramRoots>::open_root(), Some(NEXT_ROOT));
             assert_eq!(Roots::<Test>::get(NEXT_ROOT).unwrap().group_key, GroupKey([8; 96]));

@@ -1,8 +1,8 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, Pallet, Programs, Workers as _,
-    command::SEALED_COMMAND_BYTES_MIN,
+    AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Pallet, Programs,
+    Workers as _, command::SEALED_COMMAND_BYTES_MIN,
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -15,9 +15,11 @@ use frame_support::{
 };
 use frame_system::{Origin, RawOrigin};
 use phala_messages::{
-    ClusterId, CodeHash, Hash, InstanceKey, Manifest, ProgramId, Signature, StateRoot, TransportKey, WorkerId,
+    ClusterId, CodeHash, Hash, InstanceKey, Keep, KeyName, Manifest, ProgramId, Signature, StateRoot, TransportKey,
+    WorkerId,
     anchor::{ANCHOR_COMMANDS_MAX, Anchor, SignedAnchor},
     limits::{NAME_BYTES_MAX, OUTBOUND_HOSTS_MAX, SEALED_COMMAND_BYTES_MAX},
+    moves::{Moved, SignedMoved},
     program::{Ready, SignedReady},
 };
 use sp_core::crypto::KeyTypeId;
@@ -106,6 +108,19 @@ fn signed_anchor<T: Config>(arranged: &Arranged<T>, to: u64) -> Result<SignedAnc
         Anchor { program: arranged.program, from: 0, to, root, results: Hash([2; 32]), worker: arranged.worker };
     let signature = sign(&arranged.key, anchor.signing_hash(&Pallet::<T>::genesis()))?;
     Ok(SignedAnchor { anchor, signature })
+}
+
+/// Orders an upgrade, and says that it is carried out.
+fn signed_moved<T: Config>(arranged: &Arranged<T>) -> Result<SignedMoved, BenchmarkError> {
+    let Arranged { owner, program, worker, .. } = arranged;
+    let manifest = Some(manifest(OUTBOUND_HOSTS_MAX)?);
+    let origin = RawOrigin::Signed(owner.clone()).into();
+    Pallet::<T>::upgrade(origin, *program, CodeHash([0xcd; 32]), 1, manifest, Keep::StateAndKeys)?;
+    let to = KeyName { root: T::Keys::root_wanted(program), code: KeyRecords::<T>::get(program).newest };
+    let (transport, root) = (TransportKey([6; 32]), StateRoot([1; 32]));
+    let moved = Moved { program: *program, to, transport, version: 0, root, worker: *worker };
+    let signature = sign(&arranged.key, moved.signing_hash(&Pallet::<T>::genesis()))?;
+    Ok(SignedMoved { moved, signature })
 }
 
 #[benchmarks(where T: Config)]
@@ -213,6 +228,37 @@ mod benchmarks {
         #[extrinsic_call]
         _(Origin::<T>::Authorized, signed);
         assert_eq!(Anchors::<T>::get(arranged.program).map(|anchor| anchor.version), Some(n.into()));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn upgrade() -> Result<(), BenchmarkError> {
+        let Arranged { owner, program, .. } = live::<T>(1, SEALED_COMMAND_BYTES_MIN as u32)?;
+        let manifest = Some(manifest(OUTBOUND_HOSTS_MAX)?);
+        #[extrinsic_call]
+        _(RawOrigin::Signed(owner), program, CodeHash([0xcd; 32]), 1, manifest, Keep::StateAndKeys);
+        assert!(KeyRecords::<T>::get(program).upgrade.is_some());
+        Ok(())
+    }
+
+    #[benchmark]
+    fn authorize_moved() -> Result<(), BenchmarkError> {
+        let arranged = live::<T>(0, 0)?;
+        let call = Call::<T>::moved { moved: signed_moved(&arranged)? };
+        #[block]
+        {
+            call.authorize(TransactionSource::InBlock).ok_or("the call carries its own authority")??;
+        }
+        Ok(())
+    }
+
+    #[benchmark]
+    fn moved() -> Result<(), BenchmarkError> {
+        let arranged = live::<T>(0, 0)?;
+        let signed = signed_moved(&arranged)?;
+        #[extrinsic_call]
+        _(Origin::<T>::Authorized, signed);
+        assert!(KeyRecords::<T>::get(arranged.program).moved.is_some());
         Ok(())
     }
 

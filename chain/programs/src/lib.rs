@@ -43,6 +43,7 @@ extern crate alloc;
 mod anchor;
 mod cluster;
 mod command;
+mod moves;
 mod program;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -51,12 +52,14 @@ mod benchmarking;
 mod mock;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_moves;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
 
 use frame_support::pallet_prelude::*;
-use phala_messages::{InstanceKey, ProgramId, WorkerId};
+use phala_messages::{InstanceKey, ProgramId, WorkerId, custody::RootGeneration};
 
 pub use pallet::*;
 pub use phala_messages::{limits::COMMANDS_PENDING_MAX, refusal::Refusal};
@@ -92,6 +95,18 @@ pub trait Keys {
 
     /// Whether any worker of its cluster can have the program's keys. If not, only the one that made it ready has them.
     fn guarded(program: &ProgramId) -> bool;
+
+    /// The root that the program's keys come from. None when nobody guards them.
+    fn root(program: &ProgramId) -> Option<RootGeneration>;
+
+    /// The root that the program's next keys come from: its own while that takes programs, then the one that does.
+    fn root_wanted(program: &ProgramId) -> Option<RootGeneration>;
+
+    /// From now on the program's keys come from `root`, which is the wanted one.
+    ///
+    /// # Errors
+    /// When that root takes no programs.
+    fn moved(program: &ProgramId, root: Option<RootGeneration>) -> DispatchResult;
 }
 
 impl Keys for () {
@@ -103,6 +118,18 @@ impl Keys for () {
 
     fn guarded(_: &ProgramId) -> bool {
         false
+    }
+
+    fn root(_: &ProgramId) -> Option<RootGeneration> {
+        None
+    }
+
+    fn root_wanted(_: &ProgramId) -> Option<RootGeneration> {
+        None
+    }
+
+    fn moved(_: &ProgramId, _: Option<RootGeneration>) -> DispatchResult {
+        Ok(())
     }
 }
 
@@ -121,9 +148,10 @@ pub mod pallet {
     use frame_support::traits::{Time, fungible};
     use frame_system::pallet_prelude::*;
     use phala_messages::{
-        AnchorRecord, ClusterId, ClusterRecord, CodeHash, CommandRecord, Manifest, ProgramRecord, SealedCommand,
-        StateRoot, TransportKey,
+        AnchorRecord, ClusterId, ClusterRecord, CodeEpoch, CodeHash, CommandRecord, Keep, KeyName, KeyRecord, Manifest,
+        ProgramRecord, SealedCommand, StateRoot, TransportKey,
         anchor::{ANCHOR_COMMANDS_MAX, SignedAnchor},
+        moves::SignedMoved,
         program::{Name, SignedReady},
     };
     use phala_units::Planck;
@@ -237,6 +265,11 @@ pub mod pallet {
     #[pallet::storage]
     pub type Anchors<T: Config> = StorageMap<_, Blake2_128Concat, ProgramId, AnchorRecord>;
 
+    /// Where programs stand with their keys. None, and the default, until something changes.
+    // Hasher: Blake2_128Concat, as every map that clients read by proof.
+    #[pallet::storage]
+    pub type KeyRecords<T: Config> = StorageMap<_, Blake2_128Concat, ProgramId, KeyRecord, ValueQuery>;
+
     /// Commands that wait for their answer, and those of removed programs whose deposit is still held.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
@@ -322,6 +355,38 @@ pub mod pallet {
             /// Who says so.
             worker: WorkerId,
         },
+        /// A program's owner gave it other code, and consented to what that may have.
+        UpgradeOrdered {
+            /// Which program.
+            program: ProgramId,
+            /// What is to run.
+            code: CodeHash,
+            /// The epoch of that code.
+            epoch: CodeEpoch,
+            /// What it may have.
+            keep: Keep,
+        },
+        /// A program has another key, and perhaps other code.
+        ProgramMoved {
+            /// Which program.
+            program: ProgramId,
+            /// The key before.
+            from: KeyName,
+            /// The key after.
+            to: KeyName,
+            /// What runs now.
+            code: CodeHash,
+            /// What went along.
+            keep: Keep,
+            /// The version, before and after.
+            version: u64,
+            /// Root of the state, under the new key.
+            root: StateRoot,
+            /// Commands are sealed to this key from now on.
+            transport: TransportKey,
+            /// Who says so.
+            worker: WorkerId,
+        },
         /// All deposits for commands of a removed program have been returned.
         AbandonedReleased {
             /// Which program.
@@ -378,6 +443,8 @@ pub mod pallet {
         CommandMalformed,
         /// A worker's message broke the rule with this code; see `phala_messages::Refusal`.
         Refused(u8),
+        /// The program had as many codes as there are numbers. Deploy another one.
+        CodesExhausted,
     }
 
     impl<T: Config> From<Refusal> for Error<T> {
@@ -471,6 +538,34 @@ pub mod pallet {
         pub fn anchor(origin: OriginFor<T>, anchor: SignedAnchor) -> DispatchResult {
             ensure_authorized(origin)?;
             Self::do_anchor(anchor)
+        }
+
+        /// Gives a program of the caller's other code. The worker carries it out when it has the code; until then the old code
+        /// answers. `keep` is the caller's consent: what the new code may have of what the old code had. An upgrade that is
+        /// not carried out yet is replaced.
+        #[pallet::call_index(12)]
+        #[pallet::weight(T::WeightInfo::upgrade())]
+        pub fn upgrade(
+            origin: OriginFor<T>,
+            program: ProgramId,
+            code: CodeHash,
+            code_bytes: u32,
+            manifest: Option<Manifest>,
+            keep: Keep,
+        ) -> DispatchResult {
+            let owner = ensure_signed(origin)?;
+            Self::do_upgrade(&owner, program, code, code_bytes, manifest, keep)
+        }
+
+        /// worker → chain: the program's state lies under its new key. Authorised by the signature of the worker's
+        /// current instance.
+        #[pallet::call_index(13)]
+        #[pallet::weight(T::WeightInfo::moved())]
+        #[pallet::authorize(|_source, moved| Self::authorize_moved(moved))]
+        #[pallet::weight_of_authorize(T::WeightInfo::authorize_moved())]
+        pub fn moved(origin: OriginFor<T>, moved: SignedMoved) -> DispatchResult {
+            ensure_authorized(origin)?;
+            Self::do_moved(moved)
         }
     }
 

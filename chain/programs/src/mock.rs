@@ -13,6 +13,8 @@ use phala_messages::{
     ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, Manifest, ProgramId, SealedCommand, Signature, StateRoot,
     TransportKey, WorkerId,
     anchor::{Anchor, SignedAnchor},
+    custody::RootGeneration,
+    moves::{KeyName, Moved, SignedMoved},
     program::{Ready, SignedReady},
 };
 use sp_core::{Pair as _, ed25519};
@@ -78,6 +80,8 @@ parameter_types! {
     pub static WorkersPerCluster: u32 = 1;
     /// Whether gatekeepers guard programs' keys.
     pub static Guarded: bool = false;
+    /// The root that takes programs.
+    pub static OpenRoot: RootGeneration = RootGeneration(0);
 }
 
 pub struct Gatekeepers;
@@ -91,6 +95,20 @@ impl pallet_programs::Keys for Gatekeepers {
 
     fn guarded(_: &ProgramId) -> bool {
         Guarded::get()
+    }
+
+    fn root(program: &ProgramId) -> Option<RootGeneration> {
+        Guarded::get().then(|| ROOTS.with_borrow(|all| all.get(program).copied().unwrap_or_default()))
+    }
+
+    fn root_wanted(_: &ProgramId) -> Option<RootGeneration> {
+        Guarded::get().then(OpenRoot::get)
+    }
+
+    fn moved(program: &ProgramId, root: Option<RootGeneration>) -> DispatchResult {
+        let root = root.filter(|root| *root == OpenRoot::get()).ok_or(DispatchError::Other("not open"))?;
+        ROOTS.with_borrow_mut(|all| all.insert(*program, root));
+        Ok(())
     }
 }
 
@@ -119,6 +137,7 @@ pub const SEALED_BYTES: usize = 48;
 pub const NOW: u64 = 1_700_000_000_000;
 
 thread_local! {
+    static ROOTS: RefCell<BTreeMap<ProgramId, RootGeneration>> = const { RefCell::new(BTreeMap::new()) };
     static REGISTERED: RefCell<BTreeMap<WorkerId, (InstanceKey, bool)>> = const { RefCell::new(BTreeMap::new()) };
 }
 
@@ -195,7 +214,10 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     };
     let mut ext = sp_io::TestExternalities::from(genesis.build_storage().unwrap());
     REGISTERED.with_borrow_mut(BTreeMap::clear);
+    ROOTS.with_borrow_mut(BTreeMap::clear);
     WorkersPerCluster::set(1);
+    Guarded::set(false);
+    OpenRoot::set(RootGeneration(0));
     Registered::set(WORKER, &instance(), true);
     Registered::set(OTHER_WORKER, &other_instance(), true);
     ext.execute_with(|| {
@@ -248,7 +270,7 @@ pub fn genesis() -> GenesisHash {
     GenesisHash(System::block_hash(0).0)
 }
 
-fn sign(pair: &ed25519::Pair, hash: Hash) -> Signature {
+pub fn sign(pair: &ed25519::Pair, hash: Hash) -> Signature {
     pair.sign(&hash.0).0
 }
 
@@ -264,6 +286,14 @@ pub fn anchor(program: ProgramId, from: u64, to: u64, worker: WorkerId, by: &ed2
     let anchor = Anchor { program, from, to, root: StateRoot([to as u8; 32]), results: Hash([0xee; 32]), worker };
     let signature = sign(by, anchor.signing_hash(&genesis()));
     crate::Call::anchor { anchor: SignedAnchor { anchor, signature } }
+}
+
+/// A move of `program` by `worker`, signed by `by`.
+pub fn moved(program: ProgramId, to: KeyName, version: u64, root: StateRoot, by: &ed25519::Pair) -> crate::Call<Test> {
+    let transport = TransportKey([0x60 + to.code.0 as u8 + 8 * to.root.unwrap_or_default().0 as u8; 32]);
+    let moved = Moved { program, to, transport, version, root, worker: WORKER };
+    let signature = sign(by, moved.signing_hash(&genesis()));
+    crate::Call::moved { moved: SignedMoved { moved, signature } }
 }
 
 /// The deployment that tests make.

@@ -2,7 +2,8 @@
 
 use crate::{
     Abandoned, AbandonedCommands, Anchors, ClusterPrograms, Clusters, Commands, Config, Error, Event, FreeSlots,
-    HoldReason, Keepers, Keys as _, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal, WeightInfo as _,
+    HoldReason, Keepers, KeyRecords, Keys as _, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal,
+    WeightInfo as _,
 };
 use frame_support::{
     pallet_prelude::*,
@@ -81,6 +82,7 @@ impl<T: Config> Pallet<T> {
         Programs::<T>::remove(program);
         Anchors::<T>::remove(program);
         Keepers::<T>::remove(program);
+        KeyRecords::<T>::remove(program);
         T::Keys::removed(&program);
         ClusterPrograms::<T>::remove(record.cluster, record.slot);
         FreeSlots::<T>::insert(record.cluster, record.slot, ());
@@ -139,7 +141,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    fn check_manifest(manifest: &Manifest) -> Result<(), Error<T>> {
+    pub(crate) fn check_manifest(manifest: &Manifest) -> Result<(), Error<T>> {
         manifest.limits.check().map_err(|limit| match limit {
             LimitError::Memory => Error::<T>::LimitMemory,
             LimitError::QueryTime => Error::<T>::LimitQueryTime,

@@ -2,7 +2,7 @@
 
 use crate::{
     AbandonedCommands, Anchors, Assignments, COMMANDS_PENDING_MAX, ClusterCount, ClusterPrograms, Clusters, Commands,
-    Config, FreeSlots, HoldReason, Keepers, Pallet, ProgramDeposits, Programs,
+    Config, FreeSlots, HoldReason, Keepers, KeyRecords, Keys as _, Pallet, ProgramDeposits, Programs,
 };
 use alloc::collections::BTreeMap;
 use frame_support::{
@@ -17,6 +17,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
         Self::check_clusters()?;
         Self::check_programs()?;
+        Self::check_moves()?;
         Self::check_commands()?;
         Self::check_holds()
     }
@@ -74,6 +75,28 @@ impl<T: Config> Pallet<T> {
         ensure!(Anchors::<T>::iter().count() == programs, "one anchor per program");
         ensure!(ProgramDeposits::<T>::iter().count() == programs, "one deposit per program");
         ensure!(Keepers::<T>::iter().count() == live, "one keeper per live program");
+        Ok(())
+    }
+
+    /// Key records ↔ programs, roots, anchors.
+    fn check_moves() -> Result<(), TryRuntimeError> {
+        for (id, keys) in KeyRecords::<T>::iter() {
+            let record = Programs::<T>::get(id).ok_or("a key record is a program's")?;
+            let anchor = Anchors::<T>::get(id).ok_or("a program has an anchor")?;
+            ensure!(keys.epoch <= keys.newest, "an epoch that runs was given");
+            if let Some(upgrade) = &keys.upgrade {
+                ensure!(upgrade.epoch == keys.newest && upgrade.epoch > keys.epoch, "an upgrade has the newest epoch");
+                ensure!(upgrade.commands <= record.commands, "an upgrade was ordered after its commands");
+            }
+            let Some(moved) = keys.moved else {
+                ensure!(keys.epoch.0 == 0, "another code came by a move");
+                continue;
+            };
+            ensure!(moved.to.code == keys.epoch && moved.code == record.code, "what runs came by the last move");
+            ensure!(moved.to.root == T::Keys::root(&id), "a program's root is that of its last move");
+            ensure!(moved.to != moved.from, "a move leads elsewhere");
+            ensure!(moved.version <= anchor.version && moved.commands <= record.commands, "a move lies in the past");
+        }
         Ok(())
     }
 

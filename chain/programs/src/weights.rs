@@ -30,6 +30,12 @@ pub trait WeightInfo {
     fn authorize_anchor() -> Weight;
     /// `anchor` of so many commands.
     fn anchor(commands: u32) -> Weight;
+    /// `upgrade`.
+    fn upgrade() -> Weight;
+    /// Checking a `moved`.
+    fn authorize_moved() -> Weight;
+    /// `moved`.
+    fn moved() -> Weight;
     /// Looking for abandoned commands, and noting how far one got.
     fn find_abandoned() -> Weight;
     /// Returning the deposit of one abandoned command.
@@ -84,6 +90,19 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 
     fn anchor(commands: u32) -> Weight {
         priced::<T>(155, 8, 2).saturating_add(Self::release_abandoned().saturating_mul(commands.into()))
+    }
+
+    // The last three are counted, not measured: `anchor` reads and writes as much, and checks the same signature.
+    fn upgrade() -> Weight {
+        priced::<T>(155, 3, 2)
+    }
+
+    fn authorize_moved() -> Weight {
+        priced::<T>(345, 12, 0)
+    }
+
+    fn moved() -> Weight {
+        priced::<T>(310, 17, 8)
     }
 
     fn find_abandoned() -> Weight {

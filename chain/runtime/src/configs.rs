@@ -9,7 +9,7 @@ use frame_support::{
 use frame_system::{EnsureRoot, limits};
 use pallet_custody::ProgramRoots as _;
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
-use phala_messages::{InstanceKey, ProgramId, Role, WorkerId};
+use phala_messages::{InstanceKey, ProgramId, Role, WorkerId, custody::RootGeneration};
 use sp_runtime::{
     FixedPointNumber, Perquintill,
     traits::{Bounded, ConvertInto, One, OpaqueKeys},
@@ -246,6 +246,18 @@ impl pallet_programs::Keys for Guarded {
 
     fn guarded(program: &ProgramId) -> bool {
         pallet_custody::ProgramRootOf::<Runtime>::contains_key(program)
+    }
+
+    fn root(program: &ProgramId) -> Option<RootGeneration> {
+        Custody::root_of(program)
+    }
+
+    fn root_wanted(program: &ProgramId) -> Option<RootGeneration> {
+        Custody::root_wanted(program)
+    }
+
+    fn moved(program: &ProgramId, root: Option<RootGeneration>) -> sp_runtime::DispatchResult {
+        root.map_or(Ok(()), |root| Custody::note_program_root(program, root))
     }
 }
 

@@ -4,8 +4,11 @@ use crate::*;
 use codec::{Decode, Encode};
 use frame_support::traits::BuildGenesisConfig;
 use phala_messages::{
-    Account, ClusterId, CodeHash, GenesisHash, Manifest, ProgramId, WorkerId,
+    Account, ClusterId, CodeEpoch, CodeHash, GenesisHash, Keep, KeyName, Manifest, ProgramId, StateRoot, TransportKey,
+    WorkerId,
     calls::{self, Call, SigningContext},
+    custody::RootGeneration,
+    moves::{Moved, SignedMoved},
     storage,
 };
 use sp_runtime::{BuildStorage, generic::Preamble, traits::Checkable};
@@ -19,6 +22,18 @@ fn alice() -> (sp_core::sr25519::Pair, Account) {
 fn externalities() -> sp_io::TestExternalities {
     let storage = frame_system::GenesisConfig::<Runtime>::default().build_storage();
     sp_io::TestExternalities::new(storage.unwrap_or_default())
+}
+
+fn moved(program: ProgramId, worker: WorkerId) -> SignedMoved {
+    let moved = Moved {
+        program,
+        to: KeyName { root: Some(RootGeneration(3)), code: CodeEpoch(4) },
+        transport: TransportKey([5; 32]),
+        version: 6,
+        root: StateRoot([7; 32]),
+        worker,
+    };
+    SignedMoved { moved, signature: [8; 64] }
 }
 
 #[test]
@@ -57,6 +72,27 @@ fn calls_are_encoded_as_the_runtime_encodes_them() {
                 manifest: Manifest::default(),
             }
             .into(),
+        ),
+        (
+            Call::Programs(calls::Programs::Upgrade {
+                program,
+                code: CodeHash([2; 32]),
+                code_bytes: 78,
+                manifest: Some(Manifest::default()),
+                keep: Keep::State,
+            }),
+            pallet_programs::Call::upgrade {
+                program,
+                code: CodeHash([2; 32]),
+                code_bytes: 78,
+                manifest: Some(Manifest::default()),
+                keep: Keep::State,
+            }
+            .into(),
+        ),
+        (
+            Call::Programs(calls::Programs::Moved { moved: moved(program, worker) }),
+            pallet_programs::Call::moved { moved: moved(program, worker) }.into(),
         ),
         (Call::Programs(calls::Programs::Remove { program }), pallet_programs::Call::remove { program }.into()),
         (
@@ -145,6 +181,7 @@ fn storage_lies_where_clients_look_for_it() {
     assert_eq!(storage::program(&program), pallet_programs::Programs::<Runtime>::hashed_key_for(program));
     assert_eq!(storage::anchor(&program), pallet_programs::Anchors::<Runtime>::hashed_key_for(program));
     assert_eq!(storage::command(&program, 5), pallet_programs::Commands::<Runtime>::hashed_key_for(program, 5));
+    assert_eq!(storage::key_record(&program), pallet_programs::KeyRecords::<Runtime>::hashed_key_for(program));
     assert_eq!(storage::timestamp_now(), pallet_timestamp::Now::<Runtime>::hashed_key().to_vec());
     assert_eq!(storage::grandpa_authorities(), pallet_grandpa::Authorities::<Runtime>::hashed_key().to_vec());
     let (_, account) = alice();

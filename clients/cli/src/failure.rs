@@ -117,6 +117,7 @@ fn hint_of(error: &anyhow::Error) -> Option<String> {
             .or_else(|| ask::<phala_sdk::LogsError>(error))
             .or_else(|| ask::<phala_sdk::NetworkError>(error))
             .or_else(|| ask::<phala_sdk::ResolveError>(error))
+            .or_else(|| ask::<phala_sdk::RotateError>(error))
             .or_else(|| ask::<phala_sdk::SendError>(error))
             .or_else(|| ask::<phala_sdk::SubmitError>(error))
             .or_else(|| ask::<phala_sdk::VerifyError>(error))

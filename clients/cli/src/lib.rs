@@ -56,6 +56,7 @@ enum Verb {
     New(verbs::new::New),
     Build(verbs::build::Build),
     Deploy(verbs::deploy::Deploy),
+    Upgrade(verbs::upgrade::Upgrade),
     Call(verbs::call::Call),
     Send(verbs::send::Send),
     Logs(verbs::logs::Logs),
@@ -118,6 +119,7 @@ async fn run(verb: Verb, context: &Context) -> Outcome {
         Verb::New(verb) => verb.run(context),
         Verb::Build(verb) => verb.run(context),
         Verb::Deploy(verb) => verb.run(context).await,
+        Verb::Upgrade(verb) => verb.run(context).await,
         Verb::Call(verb) => verb.run(context).await,
         Verb::Send(verb) => verb.run(context).await,
         Verb::Logs(verb) => verb.run(context).await,
@@ -144,6 +146,7 @@ mod tests {
             let arguments: &[&str] = match verb.as_str() {
                 "new" => &["hello"],
                 "deploy" => &["hello.wasm"],
+                "upgrade" => &["hello", "hello.wasm", "--keep-state"],
                 "call" | "send" => &["hello", "/"],
                 "logs" => &["hello"],
                 "verify" => &["receipt.json"],

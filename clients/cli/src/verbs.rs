@@ -15,4 +15,5 @@ pub mod programs;
 pub mod send;
 pub mod status;
 pub mod up;
+pub mod upgrade;
 pub mod verify;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures::stream;
 use http::Method;
 use phala_messages::{
-    ClusterId, CodeHash, Manifest, ProgramId, ProgramRecord, ProgramStatus, WorkerRecord,
+    ClusterId, CodeEpoch, CodeHash, Manifest, ProgramId, ProgramRecord, ProgramStatus, WorkerRecord,
     calls::{Call, Programs},
     limits::CODE_BYTES_MAX,
     program::Name,
@@ -83,6 +83,9 @@ pub enum DeployError {
     /// The worker has the code, and cannot run it.
     #[error("the worker cannot run it: {0}")]
     Unrunnable(String),
+    /// Another upgrade of the same program was ordered meanwhile.
+    #[error("another upgrade took this one's place")]
+    Replaced,
     /// It did not become live in time.
     #[error("program {program} is not live after {seconds} s")]
     Timeout {
@@ -109,6 +112,7 @@ impl Hint for DeployError {
             Self::Name => Some("choose another: --name NAME".into()),
             Self::Cluster(_) => Some("leave `--cluster` away to use the network's own".into()),
             Self::NoWorker(_) => Some("`phala status` shows the workers and what they wait for".into()),
+            Self::Replaced => Some("`phala programs` shows what runs".into()),
             Self::Lost => Some("`phala programs` shows what the chain has; try again".into()),
             Self::Upload { hint, .. } => hint.clone().or_else(|| Some("`phala status` shows the worker".into())),
             Self::Timeout { .. } => {
@@ -175,10 +179,22 @@ pub struct Deployed {
 
 /// Where a program stands on a worker, as the worker tells it.
 #[derive(Deserialize)]
-struct Standing {
-    serving: bool,
+pub(crate) struct Standing {
+    pub serving: bool,
     problem: Option<String>,
     detail: Option<String>,
+    /// Of the code that runs.
+    pub code_epoch: Option<CodeEpoch>,
+    /// What the worker makes of an upgrade that was ordered.
+    pub upgrade: Option<Preparing>,
+}
+
+/// An upgrade that a worker is to carry out.
+#[derive(Deserialize)]
+pub(crate) struct Preparing {
+    pub code_epoch: CodeEpoch,
+    pub problem: Option<String>,
+    pub detail: Option<String>,
 }
 
 impl Client {
@@ -214,7 +230,7 @@ impl Client {
     }
 
     /// The admitted workers of a cluster.
-    async fn workers_of(&self, cluster: ClusterId) -> Result<Vec<WorkerRecord>, DeployError> {
+    pub(crate) async fn workers_of(&self, cluster: ClusterId) -> Result<Vec<WorkerRecord>, DeployError> {
         let head = self.head().await?;
         let record = self.cluster(cluster).await?.ok_or(DeployError::Cluster(cluster))?;
         let mut workers = Vec::new();
@@ -261,7 +277,7 @@ impl Client {
     }
 
     /// Brings the component to a worker, once the worker knows from the chain that it needs it.
-    async fn upload(
+    pub(crate) async fn upload(
         &self,
         endpoint: &str,
         code: CodeHash,
@@ -349,7 +365,7 @@ impl Client {
     }
 
     /// How the program is at each worker that says so.
-    async fn standings(&self, program: ProgramId, endpoints: &[String]) -> Vec<Standing> {
+    pub(crate) async fn standings(&self, program: ProgramId, endpoints: &[String]) -> Vec<Standing> {
         let mut standings = Vec::new();
         for endpoint in endpoints {
             let url = format!("{endpoint}/v1/programs/{program}");
@@ -383,7 +399,7 @@ impl Client {
 }
 
 /// The hash of a component; refuses what certainly is none before anybody pays for it.
-fn check_component(bytes: &[u8]) -> Result<CodeHash, DeployError> {
+pub(crate) fn check_component(bytes: &[u8]) -> Result<CodeHash, DeployError> {
     if bytes.len() > CODE_BYTES_MAX as usize {
         return Err(DeployError::TooLarge { bytes: bytes.len() });
     }

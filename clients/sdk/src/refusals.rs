@@ -58,6 +58,7 @@ pub(crate) fn explain(error: &[u8]) -> (String, Option<&'static str>) {
             None => return (format!("a worker's message broke rule {code}"), None),
         },
         [3, PROGRAMS, index, ..] if usize::from(*index) < PROGRAMS_ERRORS.len() => PROGRAMS_ERRORS[usize::from(*index)],
+        [3, PROGRAMS, 23, ..] => ("the program had as many codes as there are numbers", Some("deploy another one")),
         // InsufficientBalance, and the order of FRAME's balances errors.
         [3, BALANCES, 2, ..] => POOR,
         [3, BALANCES, 4, ..] => (
@@ -88,6 +89,7 @@ mod tests {
         }
         assert_eq!(explain(&[3, PROGRAMS, 17, 0, 0, 0]).0, "no program has this id, or it was removed");
         assert_eq!(explain(&[3, PROGRAMS, 22, 165, 0, 0]).0, "the program is not live yet");
+        assert_eq!(explain(&[3, PROGRAMS, 23, 0]).0, "the program had as many codes as there are numbers");
         assert_eq!(explain(&[3, 99, 7, 0, 0, 0]).0, "error 7 of pallet 99");
         assert_eq!(explain(&[7, 0]), (POOR.0.into(), POOR.1));
         assert_eq!(explain(&[]).0, "it did not say why");

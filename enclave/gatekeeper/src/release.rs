@@ -7,6 +7,8 @@
 //! # Properties
 //! - Everything that is decided by comes from one finalised block, not older than
 //!   [`HEAD_AGE_MS_MAX`](crate::view::HEAD_AGE_MS_MAX) when it is asked for and still when it is answered.
+//! - A part of a key is computed only for a name that the program has or is to have: never for code that it once ran, nor
+//!   under a root that is closed.
 //! - A part of a key is computed for [`Entitled`] only, and only [`judge`] makes one.
 //! - What leaves opens with the transport key that the chain has of the worker, and no other.
 //! - A query is answered once.
@@ -21,8 +23,9 @@ use codec::{Decode, DecodeAll};
 use phala_crypto::{hpke, verify_ed25519};
 use phala_machine::{Entropy, chain::read};
 use phala_messages::{
-    ClusterId, ClusterRecord, GenesisHash, Hash, ProgramId, ProgramRecord, Role, TransportKey, WorkerId, WorkerRecord,
-    custody::RootGeneration,
+    ClusterId, ClusterRecord, CodeEpoch, GenesisHash, Hash, KeyRecord, ProgramId, ProgramRecord, Role, TransportKey,
+    WorkerId, WorkerRecord,
+    custody::{RootGeneration, RootStatus},
     limits::KEY_QUERY_BLOCK_AGE_MAX,
     release::{Delivery, KeyAnswer, KeyQuery, KeyReply, ReleaseRefusal, SignedKeyQuery, seal_info},
     storage,
@@ -43,8 +46,6 @@ pub const QUERIES_MAX: usize = 64;
 pub const REMEMBERED_MAX: usize = 65_536;
 /// A worker's node may be so many blocks ahead of the gatekeeper's.
 pub const BLOCKS_AHEAD_MAX: u32 = 5;
-/// A program's code changes without taking a new key so far.
-pub const CODE_EPOCH: u32 = 0;
 
 /// What the chain says about a query, all of one block.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,23 @@ pub struct Facts {
     pub cluster: Option<ClusterRecord>,
     /// Where the program's key comes from.
     pub root: Option<RootGeneration>,
+    /// The root that takes programs: those under an older one are to move to it.
+    pub open_root: Option<RootGeneration>,
+    /// What code the program has, and is to have.
+    pub keys: KeyRecord,
+}
+
+impl Facts {
+    /// Whether the program's key comes from this root, or is to come from it.
+    fn has_root(&self, root: RootGeneration) -> bool {
+        self.root.is_some_and(|own| own == root || self.open_root == Some(root))
+    }
+
+    /// Whether the program runs this code, or its owner has ordered that it shall. Code that it once ran has no key any more:
+    /// what its owner lets the next one have is carried over while both are entitled, and no later.
+    fn has_code(&self, code: CodeEpoch) -> bool {
+        self.keys.epoch == code || self.keys.upgrade.as_ref().is_some_and(|upgrade| upgrade.epoch == code)
+    }
 }
 
 /// A query whose sender may have what it asks for.
@@ -69,19 +87,25 @@ pub struct Entitled {
     transport: TransportKey,
     cluster: ClusterId,
     program: ProgramId,
+    code: CodeEpoch,
     worker: WorkerId,
 }
 
 impl Entitled {
     /// The name of the key.
     pub fn identity(&self, genesis: &GenesisHash) -> Identity {
-        key_identity(genesis, self.cluster, &self.program).into()
+        key_identity(genesis, self.cluster, &self.program, self.code).into()
     }
 }
 
 /// The name of a program's key.
-pub const fn key_identity(genesis: &GenesisHash, cluster: ClusterId, program: &ProgramId) -> KeyIdentity {
-    KeyIdentity { genesis: genesis.0, cluster: cluster.0, program: program.0, code_epoch: CODE_EPOCH }
+pub const fn key_identity(
+    genesis: &GenesisHash,
+    cluster: ClusterId,
+    program: &ProgramId,
+    code: CodeEpoch,
+) -> KeyIdentity {
+    KeyIdentity { genesis: genesis.0, cluster: cluster.0, program: program.0, code_epoch: code.0 }
 }
 
 /// Whether the query's sender may have what it asks for at `now`.
@@ -108,13 +132,17 @@ pub fn judge(query: &KeyQuery, facts: &Facts, now: UnixMillis) -> Result<Entitle
     if facts.assignment != Some(program.cluster) || !cluster.workers.contains(&query.worker) {
         return Err(ReleaseRefusal::Unassigned);
     }
-    if facts.root != Some(query.root) {
+    if !facts.has_root(query.root) {
         return Err(ReleaseRefusal::OtherRoot);
+    }
+    if !facts.has_code(query.code) {
+        return Err(ReleaseRefusal::OtherCode);
     }
     Ok(Entitled {
         transport: registration.transport,
         cluster: program.cluster,
         program: query.program,
+        code: query.code,
         worker: query.worker,
     })
 }
@@ -188,7 +216,8 @@ impl Gatekeeper {
         // Reading may have taken as long as the node liked.
         self.check_serving(&view)?;
         let entitled = judge(query, &facts, self.member.ports.clock.now().max(view.time))?;
-        let epoch = view.roots.get(&query.root).and_then(|root| root.epoch.clone());
+        let root = view.roots.get(&query.root).filter(|root| root.record.status != RootStatus::Closed);
+        let epoch = root.and_then(|root| root.epoch.clone());
         let epoch = epoch.ok_or(ReleaseRefusal::NoKeyShare)?;
         let partial = {
             let rounds = self.rounds();
@@ -209,6 +238,7 @@ impl Gatekeeper {
             instance: query.instance,
             program: query.program,
             root: query.root,
+            code: query.code,
             epoch: epoch.epoch,
             block: height,
             query: hash,
@@ -238,6 +268,8 @@ async fn facts(proofs: &dyn Proofs, view: &Arc<View>, query: &KeyQuery) -> Optio
         storage::assignment(&query.worker),
         storage::program(&query.program),
         storage::program_root(&query.program),
+        storage::open_root(),
+        storage::key_record(&query.program),
     ];
     let values = proofs.read(head, &first).await.ok()?;
     let mut facts = Facts {
@@ -245,6 +277,8 @@ async fn facts(proofs: &dyn Proofs, view: &Arc<View>, query: &KeyQuery) -> Optio
         assignment: value(&values, "assignment", &first[1])?,
         program: value(&values, "program", &first[2])?,
         root: value(&values, "program's root", &first[3])?,
+        open_root: value(&values, "open root", &first[4])?,
+        keys: value::<KeyRecord>(&values, "program's keys", &first[5])?.unwrap_or_default(),
         ..Facts::default()
     };
     let cluster = facts.program.as_ref().map(|program| storage::cluster(program.cluster));

@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     Setting = 2,
     Undo = 3,
     Attachment = 4,
+    Carried = 5,
 }
 
 /// What holds the others together. One per program.
@@ -49,6 +50,8 @@ pub(crate) enum Entry {
     Undo(Undo),
     #[codec(index = 4)]
     Attachment { number: u64, bytes: Vec<u8> },
+    #[codec(index = 5)]
+    Carried { bytes: Vec<u8> },
 }
 
 /// What leads from version `to` back to version `from`.
@@ -79,6 +82,7 @@ impl Entry {
             Self::Setting { key, .. } => setting_name(keys, key),
             Self::Undo(undo) => undo_name(keys, undo.to),
             Self::Attachment { number, .. } => attachment_name(keys, *number),
+            Self::Carried { .. } => carried_name(keys),
         }
     }
 }
@@ -99,6 +103,10 @@ pub(crate) fn attachment_name(keys: &StateKeys, number: u64) -> Name {
     keys.name(Kind::Attachment, &[&number.to_le_bytes()])
 }
 
+fn carried_name(keys: &StateKeys) -> Name {
+    keys.name(Kind::Carried, &[])
+}
+
 /// A leaf of the state's tree: its name, and what stands there now.
 pub(crate) type Leaf = (Name, Option<[u8; 32]>);
 
@@ -110,4 +118,9 @@ pub(crate) fn state_leaf(keys: &StateKeys, bucket: &str, key: &str, value: Optio
 pub(crate) fn setting_leaf(keys: &StateKeys, key: &str, value: Option<&str>) -> Leaf {
     let name = setting_name(keys, key);
     (name, value.map(|value| keys.leaf(&name, value.as_bytes())))
+}
+
+pub(crate) fn carried_leaf(keys: &StateKeys, bytes: &[u8]) -> Leaf {
+    let name = carried_name(keys);
+    (name, Some(keys.leaf(&name, bytes)))
 }

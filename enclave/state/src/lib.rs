@@ -13,7 +13,8 @@
 //! ```text
 //!              name on disk                        sealed: nonce ‖ XChaCha20-Poly1305, bound to (program, name)
 //! state        HMAC(names, bucket, key)            bucket, key, value          ┐ enter the state root
-//! setting      HMAC(names, key)                    key, value                  ┘
+//! setting      HMAC(names, key)                    key, value                  │
+//! carried      HMAC(names)                         secrets that outlive a key  ┘
 //! undo         HMAC(names, version after)          what a commit replaced, and the caller's pending message ┐ enter the
 //! attachment   HMAC(names, number)                 bytes of the caller's (sealed results of commands)       ┘ local root
 //! meta         HMAC(names)                         format, version, both roots, how many entries
@@ -21,7 +22,8 @@
 //! The *state root* is a Merkle root (Substrate's trie, Blake2b-256) over `name → HMAC(leaves, name, value)`,
 //! kept incrementally. It stands on chain, hides the contents, and is equal on all replicas, which share
 //! the program's key. The *local root* is such a root over `name → nonce` of what one machine keeps beside it.
-//! A commit is one atomic batch: entries, undo, attachments, meta.
+//! A commit is one atomic batch: entries, undo, attachments, meta. When the program's key changes, the state is sealed anew
+//! under the next one beside the old ([`ProgramState::rekey`]), on a [`Shelf`] of its own, until the chain says which counts.
 //!
 //! # The words
 //! *Version*: how many commands the program has answered. *Anchored*: a version whose root the chain has
@@ -50,6 +52,8 @@ mod entry;
 mod keys;
 mod open;
 mod program;
+mod rekey;
+mod shelf;
 mod snapshot;
 mod tree;
 
@@ -58,4 +62,6 @@ pub use disk::{Batch, Disk, DiskError, MemoryDisk};
 pub use keys::{Entropy, StateKeys};
 pub use open::OpenError;
 pub use program::{AnchorError, AttachmentError, ProgramState};
+pub use rekey::{CARRIED_BYTES_MAX, Rekey, RekeyError};
+pub use shelf::{SHELF_LABEL_BYTES, Shelf, ShelfLabel};
 pub use snapshot::Snapshot;

@@ -5,6 +5,7 @@ use crate::{
     entry::{Entry, FORMAT, Leaf, Meta, Undo, setting_leaf, state_leaf},
     keys::{Name, Nonce},
     program::Kept,
+    snapshot::Carried,
     tree::Tree,
 };
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
+use zeroize::Zeroizing;
 
 /// Why what lies on disk is not this program's state.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +150,7 @@ impl Found {
         sealed: &[u8],
     ) -> bool {
         let Ok((nonce, plain)) = keys.open(program, name, sealed) else { return false };
+        let plain = Zeroizing::new(plain);
         let Some(entry) = Entry::decode(&plain) else { return false };
         let own_name = entry.name(keys);
         if own_name != name {
@@ -162,6 +165,10 @@ impl Found {
             Entry::Setting { key, value } => {
                 self.leaves.push((own_name, Some(keys.leaf(&own_name, value.as_bytes()))));
                 newest.set(&key, Some(value));
+            }
+            Entry::Carried { bytes } => {
+                self.leaves.push((own_name, Some(keys.leaf(&own_name, &bytes))));
+                newest.carried = Some(Arc::new(Carried(bytes)));
             }
             Entry::Undo(undo) => {
                 self.local.push((own_name, Some(nonce)));

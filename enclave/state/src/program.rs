@@ -10,6 +10,7 @@ use crate::{
 use codec::Encode;
 use phala_messages::{ProgramId, StateRoot};
 use std::{collections::BTreeMap, sync::Arc};
+use zeroize::Zeroizing;
 
 /// The state of one program: its newest version, and those before it that are not retired.
 pub struct ProgramState {
@@ -20,11 +21,11 @@ pub struct ProgramState {
     /// By the version that the commit led to.
     pub(crate) kept: BTreeMap<u64, Kept>,
     pub(crate) attachments: BTreeMap<u64, Nonce>,
-    disk: Arc<dyn Disk>,
+    pub(crate) disk: Arc<dyn Disk>,
     program: ProgramId,
     entropy: Arc<dyn Entropy>,
     /// A write went wrong: what is on disk is not known.
-    must_reopen: bool,
+    pub(crate) must_reopen: bool,
 }
 
 /// What is kept of a commit until it is retired.
@@ -82,9 +83,9 @@ pub enum AttachmentError {
 
 /// Entries on their way to disk.
 #[derive(Default)]
-struct Writes {
-    batch: Batch,
-    local: Vec<(Name, Option<Nonce>)>,
+pub(crate) struct Writes {
+    pub batch: Batch,
+    pub local: Vec<(Name, Option<Nonce>)>,
 }
 
 impl ProgramState {
@@ -279,8 +280,8 @@ impl ProgramState {
         staged
     }
 
-    fn seal(&self, name: &Name, entry: &Entry) -> (Nonce, Vec<u8>) {
-        self.keys.seal(&self.program, name, &entry.encode(), &*self.entropy)
+    pub(crate) fn seal(&self, name: &Name, entry: &Entry) -> (Nonce, Vec<u8>) {
+        self.keys.seal(&self.program, name, &Zeroizing::new(entry.encode()), &*self.entropy)
     }
 
     fn put_local(&self, writes: &mut Writes, name: Name, entry: &Entry) -> Nonce {
@@ -292,7 +293,7 @@ impl ProgramState {
 
     /// Hands the batch to the disk, with the meta entry that belongs to it: for version `newest`, beside
     /// `local` undo entries and attachments.
-    fn write(&mut self, mut writes: Writes, newest: &Snapshot, local: usize) -> Result<(), CommitError> {
+    pub(crate) fn write(&mut self, mut writes: Writes, newest: &Snapshot, local: usize) -> Result<(), CommitError> {
         let meta = Meta {
             format: FORMAT,
             version: newest.version,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use imbl::OrdMap;
 use phala_messages::{StateRoot, anchor::EMPTY_ROOT, limits::state_entry_bytes};
 use std::{collections::BTreeMap, fmt, ops::Bound, sync::Arc};
+use zeroize::Zeroize;
 
 type Bucket = OrdMap<Arc<str>, Bytes>;
 
@@ -16,12 +17,23 @@ pub struct Snapshot {
     bytes: u64,
     entries: u32,
     settings: Arc<BTreeMap<String, String>>,
+    pub(crate) carried: Option<Arc<Carried>>,
+}
+
+/// Secret bytes of the caller's. Erased with the last version that has them.
+pub(crate) struct Carried(pub Vec<u8>);
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 impl Snapshot {
     /// Version 0 of every program.
     pub(crate) fn empty() -> Self {
-        Self { version: 0, root: EMPTY_ROOT, buckets: OrdMap::new(), bytes: 0, entries: 0, settings: Arc::default() }
+        let (buckets, settings) = (OrdMap::new(), Arc::default());
+        Self { version: 0, root: EMPTY_ROOT, buckets, bytes: 0, entries: 0, settings, carried: None }
     }
 
     /// How many commands had been answered then.
@@ -60,6 +72,11 @@ impl Snapshot {
     /// What the owner has set.
     pub fn settings(&self) -> &Arc<BTreeMap<String, String>> {
         &self.settings
+    }
+
+    /// The secret bytes that were sealed into the state when its key changed last; see [`crate::Rekey::carried`].
+    pub fn carried(&self) -> Option<&[u8]> {
+        self.carried.as_ref().map(|carried| carried.0.as_slice())
     }
 
     /// Every key of every bucket, in ascending order.
@@ -104,7 +121,7 @@ impl Snapshot {
 
     /// How many leaves this version has in the state's tree.
     pub(crate) fn leaves(&self) -> usize {
-        self.entries as usize + self.settings.len()
+        self.entries as usize + self.settings.len() + usize::from(self.carried.is_some())
     }
 }
 

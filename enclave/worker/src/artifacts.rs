@@ -37,12 +37,13 @@ fn get(worker: &Worker, name: &str) -> Result<Option<Vec<u8>>, CabinetError> {
 /// [`Problem::CodeUnassigned`], [`Problem::CodeHash`], [`Problem::Disk`].
 pub async fn store(worker: &Arc<Worker>, code: CodeHash, component: Vec<u8>) -> Result<(), Problem> {
     let wanted: Vec<Arc<ProgramCell>> = worker.cells_of_code(&code);
-    let Some(bytes) = wanted.iter().map(|cell| cell.chain().record.code_bytes).max() else {
+    let Some(bytes) = wanted.iter().filter_map(|cell| cell.chain().code_bytes(&code)).max() else {
         return Err(Problem::CodeUnassigned);
     };
     if component.is_empty() {
         // Somebody asks whether it has to be sent at all.
-        let (cabinet, has_loaded) = (worker.cabinet.clone(), wanted.iter().any(|cell| cell.loaded().is_some()));
+        let runs = |cell: &Arc<ProgramCell>| cell.chain().record.code == code && cell.loaded().is_some();
+        let (cabinet, has_loaded) = (worker.cabinet.clone(), wanted.iter().any(runs));
         let here = has_loaded || blocking(move || matches!(cabinet.get(&code_name(&code)), Ok(Some(_)))).await;
         return if here { Ok(()) } else { Err(Problem::CodeHash) };
     }
@@ -58,19 +59,28 @@ pub async fn store(worker: &Arc<Worker>, code: CodeHash, component: Vec<u8>) -> 
     Ok(())
 }
 
-/// The program, ready to run. None when its code is not here, or cannot run; the cell's phase says which.
+/// Where it is said why there is no program yet.
+pub type Note = fn(&ProgramCell, Problem);
+
+/// The program, ready to run. None when its code is not here, or cannot run; `note` is told which.
 pub async fn load(
     worker: &Arc<Worker>,
     cell: &Arc<ProgramCell>,
     record: &Arc<ProgramRecord>,
+    note: Note,
 ) -> Result<Option<Arc<Program>>, KeepError> {
     // One at a time: compiling takes all cores there are.
     let Ok(_turn) = worker.compiling.acquire().await else { return Ok(None) };
     let (worker, cell, record) = (worker.clone(), cell.clone(), record.clone());
-    blocking(move || load_now(&worker, &cell, &record)).await
+    blocking(move || load_now(&worker, &cell, &record, note)).await
 }
 
-fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Result<Option<Arc<Program>>, KeepError> {
+fn load_now(
+    worker: &Worker,
+    cell: &ProgramCell,
+    record: &ProgramRecord,
+    note: Note,
+) -> Result<Option<Arc<Program>>, KeepError> {
     let name = artifact_name(record);
     if let Some(bytes) = get(worker, &name)? {
         let kept = danger::artifact_from_authenticated(&bytes)
@@ -84,10 +94,10 @@ fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Resu
         tracing::info!(program = %cell.id, "compiling again for this version of the engine");
     }
     let Some(component) = get(worker, &code_name(&record.code))? else {
-        cell.set_phase(Problem::NeedsCode);
+        note(cell, Problem::NeedsCode);
         return Ok(None);
     };
-    cell.set_phase(Problem::Preparing("its code is being compiled"));
+    note(cell, Problem::Preparing("its code is being compiled"));
     worker.note_change();
     let compiled =
         worker.engine.compile(&component, record.manifest.canonical_nans.into()).map_err(|error| error.to_string());
@@ -102,7 +112,7 @@ fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Resu
         }
         Err(reason) => {
             tracing::warn!(program = %cell.id, reason, "the code cannot run");
-            cell.set_phase(Problem::Unrunnable(reason));
+            note(cell, Problem::Unrunnable(reason));
             Ok(None)
         }
     }

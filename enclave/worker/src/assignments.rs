@@ -9,6 +9,7 @@
 use crate::{
     keeper::Keeper,
     logs::Logs,
+    moves::KeySide,
     programs::{ChainSide, ProgramCell},
     view::{Entry, View},
     worker::Worker,
@@ -22,7 +23,8 @@ use phala_machine::{
     trail::Trail,
 };
 use phala_messages::{
-    AnchorRecord, BlockRef, ClusterId, ClusterRecord, CommandRecord, ProgramId, ProgramRecord, WorkerRecord, storage,
+    AnchorRecord, BlockRef, ClusterId, ClusterRecord, CommandRecord, KeyRecord, ProgramId, ProgramRecord, WorkerRecord,
+    custody::RootGeneration, storage,
 };
 use phala_units::UnixMillis;
 use std::{
@@ -63,7 +65,8 @@ pub struct Observer<R> {
     follower: Follower,
     cluster: Option<ClusterId>,
     activity: Option<u64>,
-    programs: BTreeMap<ProgramId, (Arc<ProgramRecord>, Arc<AnchorRecord>)>,
+    open_root: Option<RootGeneration>,
+    programs: BTreeMap<ProgramId, Known>,
     keepers: HashMap<ProgramId, Kept>,
     /// Whether the follower's head was looked at.
     looked: bool,
@@ -71,6 +74,9 @@ pub struct Observer<R> {
     seen: Option<Seen>,
     trail: Trail,
 }
+
+/// What the chain says of a program.
+type Known = (Arc<ProgramRecord>, Arc<AnchorRecord>, Arc<KeySide>);
 
 struct Kept {
     cell: Arc<ProgramCell>,
@@ -86,6 +92,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             follower,
             cluster: None,
             activity: None,
+            open_root: None,
             programs: BTreeMap::new(),
             keepers: HashMap::new(),
             looked: false,
@@ -130,7 +137,8 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
 
     async fn look(&mut self) -> Result<(), ObserveError> {
         let id = self.worker.identity.worker;
-        let mut keys = vec![storage::timestamp_now(), storage::worker(&id), storage::assignment(&id)];
+        let mut keys =
+            vec![storage::timestamp_now(), storage::worker(&id), storage::assignment(&id), storage::open_root()];
         keys.extend(self.cluster.map(storage::cluster));
         let values = self.values(&keys).await?;
         let at = |n: usize| values.get(n).and_then(Option::as_ref);
@@ -138,16 +146,18 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         let record: Option<WorkerRecord> = read("worker record", at(1))?;
         let assigned: Option<ClusterId> = read("assignment", at(2))?;
         let cluster: Option<ClusterRecord> = match assigned {
-            Some(id) if self.cluster == Some(id) => read("cluster", at(3))?,
+            Some(id) if self.cluster == Some(id) => read("cluster", at(4))?,
             Some(id) => self.value("cluster", storage::cluster(id)).await?,
             None => None,
         };
         let activity = cluster.as_ref().map(|cluster| cluster.activity);
-        if assigned != self.cluster || activity != self.activity {
+        let open_root: Option<RootGeneration> = read("open root", at(3))?;
+        if assigned != self.cluster || activity != self.activity || open_root != self.open_root {
             self.programs = match (assigned, &cluster) {
-                (Some(id), Some(cluster)) => self.read_programs(id, cluster).await?,
+                (Some(id), Some(cluster)) => self.read_programs(id, cluster, open_root).await?,
                 _ => BTreeMap::new(),
             };
+            self.open_root = open_root;
             self.cluster = assigned;
             self.activity = activity;
         }
@@ -163,21 +173,26 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         &self,
         id: ClusterId,
         cluster: &ClusterRecord,
-    ) -> Result<BTreeMap<ProgramId, (Arc<ProgramRecord>, Arc<AnchorRecord>)>, ObserveError> {
+        open_root: Option<RootGeneration>,
+    ) -> Result<BTreeMap<ProgramId, Known>, ObserveError> {
         let keys: Vec<_> = (0..cluster.slots).map(|slot| storage::cluster_program(id, slot)).collect();
         let mut ids: Vec<ProgramId> = Vec::new();
         for value in self.values(&keys).await? {
             ids.extend(read::<ProgramId>("program slot", value.as_ref())?);
         }
-        let keys: Vec<_> = ids.iter().flat_map(|id| [storage::program(id), storage::anchor(id)]).collect();
+        let of = |id| [storage::program(id), storage::anchor(id), storage::program_root(id), storage::key_record(id)];
+        let keys: Vec<_> = ids.iter().flat_map(of).collect();
         let values = self.values(&keys).await?;
         let mut programs = BTreeMap::new();
-        for (id, pair) in ids.iter().zip(values.chunks(2)) {
-            let [program, anchor] = pair else { continue };
+        for (id, four) in ids.iter().zip(values.chunks(4)) {
+            let [program, anchor, root, keys] = four else { continue };
             let program = read::<ProgramRecord>("program", program.as_ref())?;
             let anchor = read::<AnchorRecord>("anchor", anchor.as_ref())?;
+            let root = read::<RootGeneration>("program's root", root.as_ref())?;
+            let record = read::<KeyRecord>("program's keys", keys.as_ref())?.unwrap_or_default();
             if let (Some(program), Some(anchor)) = (program, anchor) {
-                programs.insert(*id, (Arc::new(program), Arc::new(anchor)));
+                let keys = KeySide { root, open_root, record };
+                programs.insert(*id, (Arc::new(program), Arc::new(anchor), Arc::new(keys)));
             }
         }
         Ok(programs)
@@ -192,8 +207,9 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             tracing::info!(program = %id, "the program was removed, or given to others");
             self.keepers.remove(&id);
         }
-        for (id, (record, anchor)) in &self.programs {
-            let chain = ChainSide { block, registered, record: record.clone(), anchor: anchor.clone() };
+        for (id, (record, anchor, keys)) in &self.programs {
+            let (record, anchor, keys) = (record.clone(), anchor.clone(), keys.clone());
+            let chain = ChainSide { block, registered, record, anchor, keys };
             if let Some(kept) = self.keepers.get(id) {
                 kept.cell.observe(chain);
                 continue;
@@ -249,8 +265,9 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             .iter()
             .map(|(id, kept)| {
                 let chain = kept.cell.chain();
+                let loaded = kept.cell.side(&chain).ok();
                 let serving = kept.cell.serving(&chain);
-                (*id, Entry { cell: kept.cell.clone(), chain, serving })
+                (*id, Entry { cell: kept.cell.clone(), chain, loaded, serving })
             })
             .collect();
         self.worker.set_view(View { block, time, standing, programs: Arc::new(programs) });

@@ -23,6 +23,7 @@ use phala_messages::{
     Account, CommandRecord, GenesisHash, Hash, ProgramId, ProgramRecord, ResultLeaf,
     command::{EXPORT_BLIND, EXPORT_RESULT_KEY, seal_info},
     limits::*,
+    moves::MoveRecord,
     query::{ERROR_FIELD, RESERVED_PREFIX, SETTINGS_PATH, parse_authority},
     transcript::Preimage,
 };
@@ -41,6 +42,8 @@ pub struct Runner {
     pub program: Arc<Program>,
     /// Its keys.
     pub secrets: Arc<ProgramSecrets>,
+    /// Its last move: until when commands may be sealed to the key before.
+    pub moved: Option<MoveRecord>,
     /// Where its words go.
     pub logs: Arc<Logs>,
     /// Where its fetches would go, were they allowed.
@@ -103,7 +106,8 @@ impl Runner {
         state: &mut Overlay,
     ) -> Result<(Answered, u64), NotNow> {
         let info = seal_info(&self.genesis, &self.id, &command.caller);
-        let Ok((plain, exports)) = self.secrets.transport().open(&info, &command.sealed) else {
+        let opened = self.secrets.open(&info, index, command, self.moved.as_ref());
+        let Ok((plain, exports)) = opened else {
             let request = Preimage::new("phala/unopened-request/v1").bytes(&command.sealed).hash();
             let response = problem_response(&Problem::CommandSealed);
             return Ok((answered(index, command, Hash::default(), None, request, &response), 0));

@@ -5,7 +5,7 @@
 //! part to a worker that the finalised chain has assigned.
 //!
 //! ```text
-//! chain, by proof   program ─► root ─► epoch: members, output hash ─► members' keys and endpoints
+//! chain, by proof   program ─► root, code epoch ─► epoch: members, output hash ─► members' keys and endpoints
 //! a member       →  the epoch's output (its hash stands on chain)
 //! each member    →  its part of the key, sealed to this process ─► combined, and verified against the output
 //! ```
@@ -15,7 +15,7 @@
 //!
 //! # Properties
 //! - A key is used only if it verifies against the root's public key that the finalised chain names.
-//! - A worker's own keys are bound to the network and to everything about the program that never changes.
+//! - A worker's own keys are bound to the network, the program and its terms: each code of it has its own.
 
 use codec::Encode;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -27,7 +27,7 @@ use phala_machine::{
     proofs::ReadError,
 };
 use phala_messages::{
-    ProgramId, ProgramRecord, WorkerRecord,
+    CodeEpoch, KeyName, ProgramId, ProgramRecord, WorkerRecord,
     custody::{EpochRecord, Member, RootGeneration, RootRecord},
     release::{KEY_PATH, KeyQuery, KeyReply, OUTPUT_PATH, SignedKeyQuery, seal_info},
     storage,
@@ -36,9 +36,6 @@ use phala_messages::{
 use phala_threshold::{KeyIdentity, Output, PartialKey, ParticipantKey, combine};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Programs' code does not change in this version; when it does, each code has keys of its own.
-const CODE_EPOCH: u32 = 0;
-
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -46,11 +43,12 @@ pub struct CustodyError(pub String);
 
 /// Where program keys come from.
 pub trait Custody: Send + Sync + 'static {
-    /// The key of the program that a finalised block describes as `record`.
+    /// The key `name` of the program that is, or is to be, as `record` describes it.
     fn program_key<'a>(
         &'a self,
         program: &'a ProgramId,
         record: &'a ProgramRecord,
+        name: &'a KeyName,
     ) -> BoxFuture<'a, Result<Secret<32>, CustodyError>>;
 
     /// A newer finalised head: what the chain says is read there from now on.
@@ -70,6 +68,7 @@ pub struct ChainCustody {
 /// The epoch that a program's key comes from, and where its members are.
 struct Guard {
     root: RootGeneration,
+    code: CodeEpoch,
     epoch: EpochRecord,
     members: Vec<(Member, WorkerRecord)>,
 }
@@ -87,15 +86,24 @@ impl ChainCustody {
     }
 
     /// The key of a program that no gatekeepers guard.
-    fn own_key(&self, program: &ProgramId, record: &ProgramRecord) -> Secret<32> {
+    fn own_key(&self, program: &ProgramId, record: &ProgramRecord, code: CodeEpoch) -> Secret<32> {
         let terms = sha256(&(record.owner, record.code, record.code_bytes, &record.manifest).encode());
-        derive(self.identity.master(), "phala/program-key/v1", &[&self.identity.genesis.0, &program.0, &terms.0])
+        let ids: [&[u8]; 4] = [&self.identity.genesis.0, &program.0, &terms.0, &code.0.to_le_bytes()];
+        // The first code's key has the name that it had before there were others.
+        let ids = if code == CodeEpoch::default() { ids.get(..3).unwrap_or_default() } else { &ids };
+        derive(self.identity.master(), "phala/program-key/v1", ids)
     }
 
-    async fn key(&self, program: &ProgramId, record: &ProgramRecord) -> Result<Secret<32>, CustodyError> {
+    async fn key(
+        &self,
+        program: &ProgramId,
+        record: &ProgramRecord,
+        name: &KeyName,
+    ) -> Result<Secret<32>, CustodyError> {
+        let Some(root) = name.root else { return Ok(self.own_key(program, record, name.code)) };
         let head = self.head.read().unwrap_or_else(PoisonError::into_inner).clone();
         let head = head.ok_or_else(|| CustodyError("the chain is not followed yet".into()))?;
-        let Some(guard) = self.guard(&head, program).await? else { return Ok(self.own_key(program, record)) };
+        let guard = self.guard(&head, root, name.code).await?;
         let output = self.output(&guard).await?;
         let mut asked: FuturesUnordered<_> =
             guard.members.iter().map(|member| self.ask(&guard, member, program, head.block().number)).collect();
@@ -103,7 +111,7 @@ impl ChainCustody {
             genesis: self.identity.genesis.0,
             cluster: record.cluster.0,
             program: program.0,
-            code_epoch: CODE_EPOCH,
+            code_epoch: name.code.0,
         }
         .into();
         let mut parts = Vec::new();
@@ -139,12 +147,15 @@ impl ChainCustody {
         )))
     }
 
-    /// Who guards the program's key, as the chain has it. None where nobody does.
-    async fn guard(&self, head: &Finalized<Head>, program: &ProgramId) -> Result<Option<Guard>, CustodyError> {
+    /// Who guards keys of this root, as the chain has it.
+    async fn guard(
+        &self,
+        head: &Finalized<Head>,
+        root: RootGeneration,
+        code: CodeEpoch,
+    ) -> Result<Guard, CustodyError> {
         let lost = |error: ReadError| CustodyError(format!("reading the chain: {error}"));
         let missing = || CustodyError("the chain names a root that it does not have".into());
-        let found = self.proofs.get(head, "a program's root", &[storage::program_root(program)]).await.map_err(lost)?;
-        let Some(root) = found.into_iter().next().flatten() else { return Ok(None) };
         let found = self.proofs.get::<RootRecord>(head, "a root", &[storage::root(root)]).await.map_err(lost)?;
         let record = found.into_iter().next().flatten().ok_or_else(missing)?;
         let found = self.proofs.get(head, "an epoch", &[storage::epoch(record.epoch)]).await.map_err(lost)?;
@@ -157,7 +168,7 @@ impl ChainCustody {
             .filter_map(|(member, record)| Some((*member, record?)))
             .filter(|(_, record)| record.admits(&record.registration.instance, now))
             .collect();
-        Ok(Some(Guard { root, epoch, members }))
+        Ok(Guard { root, code, epoch, members })
     }
 
     /// What the epoch came to, from whichever member has it.
@@ -190,6 +201,7 @@ impl ChainCustody {
             instance: self.identity.instance,
             program: *program,
             root: guard.root,
+            code: guard.code,
             asked,
             nonce: self.entropy.bytes(),
         };
@@ -219,8 +231,9 @@ impl Custody for ChainCustody {
         &'a self,
         program: &'a ProgramId,
         record: &'a ProgramRecord,
+        name: &'a KeyName,
     ) -> BoxFuture<'a, Result<Secret<32>, CustodyError>> {
-        Box::pin(self.key(program, record))
+        Box::pin(self.key(program, record, name))
     }
 
     fn see(&self, head: &Finalized<Head>) {

@@ -4,7 +4,8 @@
 //! code? ─► compile ─► keys ─► state ─► `ready` ─► ┌─► run a batch of commands
 //!                                                 │   commit it to disk, with its answers        (A)
 //!                                                 │   anchor it on chain, until that is final    (B)
-//!                                                 └── issue results and receipts                 (C)
+//!                                                 ├── issue results and receipts                 (C)
+//!                                                 └── move to another key, if it is to: see [`crate::moves`]
 //! ```
 //! A crash before A runs the batch again, with the same outcome. Between A and B the same anchor is sent again.
 //! Between B and C, or before what C made is on disk, the answers are still beside the state: C is done again.
@@ -17,6 +18,7 @@
 use crate::{
     anchors, artifacts,
     command::{Answered, Runner},
+    moves::Mover,
     overlay::Overlay,
     problem::Problem,
     programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
@@ -33,7 +35,7 @@ use phala_messages::{
     limits::COMMAND_FUEL_DEFAULT,
     program::{Ready, SignedReady},
 };
-use phala_state::{Commit, ProgramState};
+use phala_state::{Commit, ProgramState, Shelf};
 use phala_units::UnixMillis;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -67,6 +69,15 @@ pub enum KeepError {
     /// Something on disk that we wrote and cannot read.
     #[error("what is kept of command {0} cannot be read")]
     Stored(u64),
+    /// A state that could not be sealed anew.
+    #[error("sealing the state anew: {0}")]
+    Rekey(#[from] phala_state::RekeyError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] phala_state::DiskError),
+    /// What a state carries was written by another version of this software.
+    #[error("what the state carries cannot be read")]
+    Carried,
     /// The engine is full.
     #[error(transparent)]
     NotNow(#[from] crate::command::NotNow),
@@ -84,20 +95,26 @@ pub struct Keeper {
     answers: BTreeMap<u64, Answered>,
     /// The anchor whose results are issued.
     issued: Option<u64>,
+    /// Takes it to another key.
+    mover: Mover,
 }
 
 impl Keeper {
     /// A keeper for `cell`.
-    pub const fn new(worker: Arc<Worker>, cell: Arc<ProgramCell>) -> Self {
-        Self { worker, cell, ready_sent: None, anchor_sent: None, answers: BTreeMap::new(), issued: None }
+    pub fn new(worker: Arc<Worker>, cell: Arc<ProgramCell>) -> Self {
+        let (answers, mover) = (BTreeMap::new(), Mover::default());
+        Self { worker, cell, ready_sent: None, anchor_sent: None, answers, issued: None, mover }
     }
 
     /// Keeps the program until the task is dropped.
     pub async fn run(mut self) {
         while !self.load().await {
-            if matches!(self.cell.phase(), Problem::Unrunnable(_)) {
-                // Code does not change: there is nothing to wait for.
-                return;
+            // Code that cannot run is not tried again; but it holds no root up.
+            let refused = matches!(self.cell.phase(), Problem::Unrunnable(_)).then(|| self.cell.chain().record.code);
+            while refused == Some(self.cell.chain().record.code) {
+                self.wait().await;
+                let chain = self.cell.chain();
+                self.mover.leave_undeployed(&self.worker, &self.cell, &chain).await;
             }
             self.wait().await;
         }
@@ -130,11 +147,14 @@ impl Keeper {
         match loaded {
             Ok(Some(loaded)) => {
                 self.cell.lock_inbox().restart_at(loaded.newest());
-                self.cell.set_loaded(loaded);
-                tracing::info!(program = %self.cell.id, version = self.cell.loaded().map(Loaded::newest), "program loaded");
+                tracing::info!(program = %self.cell.id, version = loaded.newest(), "program loaded");
+                self.cell.set_loaded(Arc::new(loaded));
                 true
             }
-            Ok(None) => false,
+            Ok(None) => {
+                self.mover.leave_undeployed(&self.worker, &self.cell, &chain).await;
+                false
+            }
             Err(KeepError::Custody(error)) => {
                 tracing::warn!(program = %self.cell.id, %error, "waiting for the program's key");
                 self.cell.set_phase(Problem::Preparing("its key is awaited from the gatekeepers"));
@@ -156,23 +176,35 @@ impl Keeper {
     }
 
     async fn try_load(&self, chain: &ChainSide) -> Result<Option<Loaded>, KeepError> {
-        let Some(program) = artifacts::load(&self.worker, &self.cell, &chain.record).await? else { return Ok(None) };
+        let Some(program) = artifacts::load(&self.worker, &self.cell, &chain.record, ProgramCell::set_phase).await?
+        else {
+            return Ok(None);
+        };
         self.cell.set_phase(Problem::Preparing("its state is being opened"));
-        let key = self.worker.custody.program_key(&self.cell.id, &chain.record).await?;
-        let secrets = Arc::new(ProgramSecrets::derive(key));
-        let (disk, id, keys) = (self.worker.ports.disk.clone(), self.cell.id, secrets.state_keys());
-        let entropy = self.worker.ports.entropy.clone();
-        let fill = Arc::new(move |out: &mut [u8]| entropy.fill(out));
-        let state = blocking(move || ProgramState::open(disk, id, keys, fill)).await?;
-        Ok(Some(Loaded::new(program, secrets, state)))
+        let name = chain.keys.name();
+        let key = self.worker.custody.program_key(&self.cell.id, &chain.record, &name).await?;
+        let secrets = ProgramSecrets::derive(key);
+        let disk = Arc::new(Shelf::new(self.worker.ports.disk.clone(), chain.keys.shelf()));
+        let (id, keys, entropy) = (self.cell.id, secrets.state_keys(), self.worker.entropy());
+        let state = blocking(move || ProgramState::open(disk, id, keys, entropy)).await?;
+        let secrets = secrets.with_carried(state.snapshot().carried()).ok_or(KeepError::Carried)?;
+        Ok(Some(Loaded::new(name, program, Arc::new(secrets), state)))
     }
 
     /// Does the next thing there is to do. True: there may be more at once.
     async fn step(&mut self) -> Result<bool, KeepError> {
         let chain = self.cell.chain();
-        let Some(loaded) = self.cell.loaded() else { return Ok(false) };
+        let Some(loaded) = self.cell.loaded() else { return Ok(self.load().await) };
         if !chain.registered {
             return Ok(false);
+        }
+        if loaded.name != chain.keys.name() {
+            if !self.mover.adopt(&self.worker, &self.cell, &chain) {
+                self.cell.unload();
+            }
+            (self.anchor_sent, self.issued) = (None, None);
+            self.answers.clear();
+            return Ok(true);
         }
         if chain.record.status == ProgramStatus::Deploying {
             let transport = loaded.secrets.transport_key();
@@ -187,6 +219,9 @@ impl Keeper {
             return Ok(false);
         }
         self.issue(&chain).await?;
+        if self.mover.step(&self.worker, &self.cell, &loaded, &chain).await? {
+            return Ok(false);
+        }
         self.run_batch(&chain).await
     }
 
@@ -226,6 +261,7 @@ impl Keeper {
             record: chain.record.clone(),
             program: loaded.program.clone(),
             secrets: loaded.secrets.clone(),
+            moved: chain.keys.record.moved,
             logs: self.cell.logs.clone(),
             outbound: self.worker.ports.outbound.clone(),
             attester: self.worker.attester.clone(),

@@ -16,6 +16,7 @@
 //! | `custody` | where program keys come from |
 //! | `assignments`, `view` | following the chain, what queries see of it |
 //! | `programs`, `artifacts`, `keeper` | one program's life |
+//! | `moves`, `carried` | how a program takes another key, and what goes along |
 //! | `inbox`, `command`, `overlay`, `anchors`, `results` | commands, from the chain and back to it |
 //! | `query`, `streaming`, `authorize`, `transcripts`, `receipts` | queries |
 //! | `limits`, `logs`, `problem` | how much at once; what programs say; what a worker says instead of an answer |
@@ -31,12 +32,14 @@ pub mod anchors;
 mod artifacts;
 pub mod assignments;
 pub mod authorize;
+pub mod carried;
 pub mod command;
 pub mod custody;
 pub mod inbox;
 pub mod keeper;
 pub mod limits;
 pub mod logs;
+pub mod moves;
 pub mod overlay;
 pub mod problem;
 pub mod programs;

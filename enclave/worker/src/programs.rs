@@ -8,26 +8,36 @@
 //! keeper ([`crate::keeper`]), which does the work; and queries, which read.
 
 use crate::{
+    carried::{Carried, OldTransport},
     inbox::Inbox,
     limits::ProgramGate,
     logs::{CallLog, Logs},
+    moves::KeySide,
     problem::Problem,
     results::Results,
 };
-use phala_crypto::{Secret, SigningKey, derive, hpke::KeyPair};
+use codec::Encode;
+use phala_crypto::{
+    OpenError, Secret, SigningKey, derive,
+    hpke::{Exports, KeyPair},
+};
 use phala_engine::{Attester, CallError, Program, ProgramKeys};
 use phala_machine::ports::Machine;
 use phala_messages::{
-    AnchorRecord, BlockRef, ProgramId, ProgramRecord, ProgramStatus, TransportKey, transcript::sha256,
+    AnchorRecord, BlockRef, CodeHash, CommandRecord, KeyName, ProgramId, ProgramRecord, ProgramStatus, StateRoot,
+    TransportKey, moves::MoveRecord, transcript::sha256,
 };
 use phala_state::{ProgramState, Snapshot};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 /// A program's keys, derived from the one that custody gives.
 pub struct ProgramSecrets {
     root: Secret<32>,
+    transport_seed: Secret<32>,
     transport: KeyPair,
+    /// Keys that commands may be sealed to which were ordered before the last moves, the newest last.
+    older: Vec<OldTransport>,
     labels: Secret<32>,
     signing: Secret<32>,
     seeds: Secret<32>,
@@ -36,8 +46,11 @@ pub struct ProgramSecrets {
 impl ProgramSecrets {
     /// Derives them.
     pub fn derive(root: Secret<32>) -> Self {
+        let transport_seed = derive(&root, "phala/program-transport/v1", &[]);
         Self {
-            transport: KeyPair::derive(&derive(&root, "phala/program-transport/v1", &[])),
+            transport: KeyPair::derive(&transport_seed),
+            transport_seed,
+            older: Vec::new(),
             labels: derive(&root, "phala/program-labels/v1", &[]),
             signing: derive(&root, "phala/program-signing/v1", &[]),
             seeds: derive(&root, "phala/program-seeds/v1", &[]),
@@ -45,12 +58,48 @@ impl ProgramSecrets {
         }
     }
 
-    /// Commands are sealed to it.
-    pub const fn transport(&self) -> &KeyPair {
-        &self.transport
+    /// The same with what was sealed into the state when the key changed last. None when that is not readable here.
+    pub fn with_carried(mut self, carried: Option<&[u8]>) -> Option<Self> {
+        let Some(carried) = carried else { return Some(self) };
+        let carried = Carried::parse(carried)?;
+        if let Some((labels, signing)) = &carried.derived {
+            self.labels = Secret::new(*labels);
+            self.signing = Secret::new(*signing);
+        }
+        self.older.clone_from(&carried.transports);
+        Some(self)
     }
 
-    /// Its public part, as the chain keeps it.
+    /// What the program takes along from here, where the chain says `chain`; with or without what it derives its keys from.
+    pub fn carry(&self, derived: bool, chain: &ChainSide) -> Vec<u8> {
+        let derived = derived.then(|| (*self.labels.expose(), *self.signing.expose()));
+        let carried = Carried { derived, transports: self.older.clone() };
+        let (version, last) = (chain.anchor.version, chain.keys.record.moved.as_ref());
+        carried.after(*self.transport_seed.expose(), version, chain.block.number, last).encode()
+    }
+
+    /// Opens a command: with the program's key, or with the one that it was sealed to before the program moved.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it is sealed to none of them.
+    pub fn open(
+        &self,
+        info: &[u8],
+        index: u64,
+        command: &CommandRecord,
+        last: Option<&MoveRecord>,
+    ) -> Result<(Vec<u8>, Exports), OpenError> {
+        let mut opened = self.transport.open(info, &command.sealed);
+        for old in self.older.iter().rev().filter(|old| old.may_open(index, command.block, last)) {
+            if opened.is_ok() {
+                break;
+            }
+            opened = KeyPair::derive(&Secret::new(old.seed)).open(info, &command.sealed);
+        }
+        opened
+    }
+
+    /// The key that commands are sealed to, as the chain keeps it.
     pub const fn transport_key(&self) -> TransportKey {
         TransportKey(self.transport.public())
     }
@@ -121,10 +170,23 @@ pub struct ChainSide {
     pub record: Arc<ProgramRecord>,
     /// Its newest anchor.
     pub anchor: Arc<AnchorRecord>,
+    /// Its keys.
+    pub keys: Arc<KeySide>,
+}
+
+impl ChainSide {
+    /// Size of the code with this hash, if it is what the program runs or is to run.
+    pub fn code_bytes(&self, code: &CodeHash) -> Option<u32> {
+        let runs = (self.record.code == *code).then_some(self.record.code_bytes);
+        let ordered = self.keys.record.upgrade.as_ref().filter(|upgrade| upgrade.code == *code);
+        runs.max(ordered.map(|upgrade| upgrade.code_bytes))
+    }
 }
 
 /// What a program has once it can run.
 pub struct Loaded {
+    /// The name of its key.
+    pub name: KeyName,
     /// Its code.
     pub program: Arc<Program>,
     /// Its keys.
@@ -137,9 +199,9 @@ pub struct Loaded {
 
 impl Loaded {
     /// A program with its state.
-    pub fn new(program: Arc<Program>, secrets: Arc<ProgramSecrets>, state: ProgramState) -> Self {
+    pub fn new(name: KeyName, program: Arc<Program>, secrets: Arc<ProgramSecrets>, state: ProgramState) -> Self {
         let versions = Mutex::new(readable(&state));
-        Self { program, secrets, state: Mutex::new(state), versions }
+        Self { name, program, secrets, state: Mutex::new(state), versions }
     }
 
     /// The state, for whoever may block.
@@ -155,6 +217,12 @@ impl Loaded {
     /// The newest version on disk.
     pub fn newest(&self) -> u64 {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).last().map_or(0, Snapshot::version)
+    }
+
+    /// Its root.
+    pub fn newest_root(&self) -> StateRoot {
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.last().map_or(phala_messages::anchor::EMPTY_ROOT, Snapshot::root)
     }
 
     /// The version that the chain has anchored.
@@ -204,7 +272,10 @@ pub struct ProgramCell {
     /// What stands between it and running.
     phase: Mutex<Problem>,
     chain: Mutex<ChainSide>,
-    loaded: OnceLock<Loaded>,
+    loaded: RwLock<Option<Arc<Loaded>>>,
+    next: RwLock<Option<Arc<Loaded>>>,
+    /// What stands between the program and an upgrade that was ordered.
+    upgrade_phase: Mutex<Option<Problem>>,
     wake: Notify,
 }
 
@@ -220,7 +291,9 @@ impl ProgramCell {
             inbox: Mutex::default(),
             phase: Mutex::new(Problem::Preparing("this worker has just learnt of it")),
             chain: Mutex::new(chain),
-            loaded: OnceLock::new(),
+            loaded: RwLock::default(),
+            next: RwLock::default(),
+            upgrade_phase: Mutex::default(),
             wake: Notify::new(),
         }
     }
@@ -262,14 +335,61 @@ impl ProgramCell {
     }
 
     /// Code, keys and state, once they are there.
-    pub fn loaded(&self) -> Option<&Loaded> {
-        self.loaded.get()
+    pub fn loaded(&self) -> Option<Arc<Loaded>> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The keeper has everything together.
-    pub fn set_loaded(&self, loaded: Loaded) {
-        // A cell is loaded once, by its one keeper.
-        drop(self.loaded.set(loaded));
+    pub fn set_loaded(&self, loaded: Arc<Loaded>) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+    }
+
+    /// What was loaded is not what the chain names any more.
+    pub fn unload(&self) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The same under the key that the program is about to have.
+    pub fn next(&self) -> Option<Arc<Loaded>> {
+        self.next.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keeper has that together, too.
+    pub fn set_next(&self, next: Arc<Loaded>) {
+        *self.next.write().unwrap_or_else(PoisonError::into_inner) = Some(next);
+    }
+
+    /// The program has moved, or is not to.
+    pub fn take_next(&self) -> Option<Arc<Loaded>> {
+        self.next.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What stands between the program and an upgrade that was ordered.
+    pub fn upgrade_phase(&self) -> Option<Problem> {
+        self.upgrade_phase.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keeper says what stands between the program and its upgrade.
+    pub fn set_upgrade_phase(&self, problem: Option<Problem>) {
+        *self.upgrade_phase.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    pub(crate) fn note_upgrade_phase(&self, problem: Problem) {
+        self.set_upgrade_phase(Some(problem));
+    }
+
+    /// Code, keys and state under the key that the chain names at `chain`.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn side(&self, chain: &ChainSide) -> Result<Arc<Loaded>, Problem> {
+        let name = chain.keys.name();
+        let loaded = self.loaded();
+        let here = [loaded.clone(), self.next()].into_iter().flatten().find(|side| side.name == name);
+        here.ok_or_else(|| match loaded {
+            Some(_) => Problem::Preparing("it has another key, and its state under that is being opened"),
+            None => self.phase(),
+        })
     }
 
     /// What queries may read, according to the chain as of `chain`.
@@ -277,7 +397,7 @@ impl ProgramCell {
     /// # Errors
     /// What stands in the way.
     pub fn serving(&self, chain: &ChainSide) -> Result<Snapshot, Problem> {
-        let loaded = self.loaded().ok_or_else(|| self.phase())?;
+        let loaded = self.side(chain)?;
         if chain.record.status != ProgramStatus::Live {
             return Err(Problem::Preparing("the chain has not yet declared it live"));
         }

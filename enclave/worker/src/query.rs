@@ -160,7 +160,7 @@ impl Worker {
         let Query { program, parts } = query.into_inner();
         let entry = view.programs.get(&program).ok_or(Problem::UnknownProgram(program))?;
         let snapshot = entry.serving.clone()?;
-        let loaded = entry.cell.loaded().ok_or_else(|| entry.cell.phase())?;
+        let loaded = entry.loaded.clone().ok_or_else(|| entry.cell.phase())?;
         let place = self.gate.enter(&entry.cell.gate).await?;
         let anchor = &entry.chain.anchor;
         let facts = Pinned {

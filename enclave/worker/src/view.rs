@@ -6,7 +6,7 @@
 
 use crate::{
     problem::Problem,
-    programs::{ChainSide, ProgramCell},
+    programs::{ChainSide, Loaded, ProgramCell},
 };
 use phala_machine::Standing;
 use phala_messages::{BlockRef, ProgramId};
@@ -20,6 +20,8 @@ pub struct Entry {
     pub cell: Arc<ProgramCell>,
     /// What the chain says.
     pub chain: ChainSide,
+    /// Code and keys that go with the state, once they are there.
+    pub loaded: Option<Arc<Loaded>>,
     /// The state that may be read, or why none may.
     pub serving: Result<Snapshot, Problem>,
 }

@@ -118,25 +118,38 @@ impl Worker {
         engine: Engine,
         rpc: Arc<R>,
     ) -> Result<Arc<Self>, StartError> {
+        let (clock, entropy, courier) = (ports.clock.clone(), ports.entropy.clone(), ports.courier.clone());
+        let proofs = Arc::new(NodeProofs(rpc.clone()));
+        let custody = |identity: Arc<Identity>| -> Arc<dyn Custody> {
+            Arc::new(ChainCustody::new(identity, clock, entropy, proofs, courier))
+        };
+        Self::start_with(config, ports, engine, rpc, custody)
+    }
+
+    /// The same with programs' keys from elsewhere.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start_with<R: Rpc + Send + Sync + 'static>(
+        config: Config,
+        ports: Ports,
+        engine: Engine,
+        rpc: Arc<R>,
+        custody: impl FnOnce(Arc<Identity>) -> Arc<dyn Custody>,
+    ) -> Result<Arc<Self>, StartError> {
         let common = phala_machine::Ports {
             clock: ports.clock.clone(),
             entropy: ports.entropy.clone(),
             machine: ports.machine.clone(),
             vault: ports.vault.clone(),
         };
-        let submitter = Arc::new(NodeSubmitter(rpc.clone()));
+        let submitter = Arc::new(NodeSubmitter(rpc));
         let member = Member::start(config.genesis, Role::Worker, config.endpoint.clone(), common, submitter)?;
         let identity = member.identity.clone();
-        let custody = ChainCustody::new(
-            identity.clone(),
-            ports.clock.clone(),
-            ports.entropy.clone(),
-            Arc::new(NodeProofs(rpc)),
-            ports.courier.clone(),
-        );
+        let custody = custody(identity.clone());
         Ok(Arc::new(Self {
             judge: Judge::new(config.genesis, identity.instance),
-            custody: Arc::new(custody),
+            custody,
             submitter: member.submitter.clone(),
             cabinet: member.cabinet.clone(),
             attester: Arc::new(MachineAttester(ports.machine.clone())),
@@ -188,6 +201,12 @@ impl Worker {
         reason
     }
 
+    /// Chance, as states want it.
+    pub(crate) fn entropy(&self) -> Arc<dyn phala_state::Entropy> {
+        let entropy = self.ports.entropy.clone();
+        Arc::new(move |out: &mut [u8]| entropy.fill(out))
+    }
+
     /// What this worker sees of the chain.
     pub fn view(&self) -> Arc<View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -229,7 +248,7 @@ impl Worker {
 
     pub(crate) fn cells_of_code(&self, code: &CodeHash) -> Vec<Arc<ProgramCell>> {
         let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner).clone();
-        cells.values().filter(|cell| cell.chain().record.code == *code).cloned().collect()
+        cells.values().filter(|cell| cell.chain().code_bytes(code).is_some()).cloned().collect()
     }
 
     pub(crate) fn set_cells(&self, cells: Vec<Arc<ProgramCell>>) {
@@ -250,7 +269,7 @@ impl Worker {
     /// # Errors
     /// [`Problem::CodeUnassigned`].
     pub fn code_bytes(&self, code: &CodeHash) -> Result<u32, Problem> {
-        let sizes = self.cells_of_code(code).into_iter().map(|cell| cell.chain().record.code_bytes);
+        let sizes = self.cells_of_code(code).into_iter().filter_map(|cell| cell.chain().code_bytes(code));
         sizes.max().ok_or(Problem::CodeUnassigned)
     }
 

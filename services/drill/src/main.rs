@@ -52,6 +52,9 @@ struct Arguments {
     /// Its cluster
     #[arg(long, value_name = "N")]
     cluster: u32,
+    /// The number of its code
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    code_epoch: u32,
 }
 
 /// One gatekeeper's belongings.
@@ -96,7 +99,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Value> {
         genesis: arguments.genesis.0,
         cluster: ClusterId(arguments.cluster).0,
         program: arguments.program.0,
-        code_epoch: 0,
+        code_epoch: arguments.code_epoch,
     }
     .into();
     let holders: Vec<_> = victims

@@ -247,6 +247,16 @@ impl Service {
             "serving": serving.is_ok(),
             "anchored_version": chain.anchor.version,
             "version": loaded.map(|loaded| loaded.newest()),
+            "code_epoch": chain.keys.record.epoch.0,
+            "upgrade": chain.keys.record.upgrade.as_ref().map(|upgrade| {
+                let problem = cell.upgrade_phase();
+                json!({
+                    "code": upgrade.code,
+                    "code_epoch": upgrade.epoch.0,
+                    "problem": problem.as_ref().map(Problem::slug),
+                    "detail": problem.as_ref().map(ToString::to_string),
+                })
+            }),
             "commands": chain.record.commands,
             "problem": problem.map(Problem::slug),
             "detail": problem.map(ToString::to_string),

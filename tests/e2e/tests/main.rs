@@ -8,3 +8,4 @@ mod handover;
 mod hostile;
 mod journeys;
 mod lying_hosts;
+mod moves;

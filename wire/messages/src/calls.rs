@@ -16,6 +16,7 @@ use crate::{
         Complaint, Confirmation, DeliveryBatch, LogCommitment, OutputReport, Parameters, RootGeneration, Signed,
     },
     ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
+    moves::{Keep, SignedMoved},
     program::{Manifest, Name, SignedReady},
     registration::{Role, Submission},
 };
@@ -184,6 +185,26 @@ pub enum Programs {
     Anchor {
         /// Signed by its instance.
         anchor: SignedAnchor,
+    },
+    /// The owner gives a program other code.
+    #[codec(index = 12)]
+    Upgrade {
+        /// Which.
+        program: ProgramId,
+        /// What is to run.
+        code: CodeHash,
+        /// Its size.
+        code_bytes: u32,
+        /// What it asks for. None leaves that as it is.
+        manifest: Option<Manifest>,
+        /// What it may have of what the code before had.
+        keep: Keep,
+    },
+    /// A worker says that a program has moved. Carries its own authority.
+    #[codec(index = 13)]
+    Moved {
+        /// Signed by its instance.
+        moved: SignedMoved,
     },
 }
 

@@ -16,6 +16,7 @@
 //! query         caller → worker: whom I ask, and who I am
 //! transcript    how requests and responses are hashed
 //! anchor        worker → chain: after so many commands my state is this
+//! moves         owner, worker → chain: other code, another key; the state lies under it now
 //! custody       gatekeeper → chain: how key shares are made, handed on and delivered
 //! release       worker → gatekeeper: a part of a program's key, and what is noted down of it
 //! refusal       chain → worker: why a message is not taken
@@ -43,6 +44,7 @@ pub mod command;
 pub mod custody;
 pub mod ids;
 pub mod limits;
+pub mod moves;
 pub mod program;
 pub mod query;
 pub mod receipt;
@@ -59,6 +61,7 @@ pub use ids::{
     Account, BlockHash, ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, StateRoot,
     TransportKey, WorkerId,
 };
+pub use moves::{CodeEpoch, Keep, KeyName, KeyRecord};
 pub use program::{ClusterRecord, Manifest, ProgramLimits, ProgramRecord, ProgramStatus};
 pub use receipt::{AnchorRef, CommandProof, Receipt, SignedReceipt, Subject};
 pub use refusal::Refusal;

@@ -123,6 +123,17 @@ refusals! {
     /// The anchor answers commands that nobody sent.
     AnchorBeyondCommands = 171, "the anchor answers commands that were never sent";
 
+    /// It names a key that the program is not to have: another root is open, or another upgrade was ordered.
+    MoveElsewhere = 180, "the program is not to move to this key";
+    /// A move carries on from the newest anchor.
+    MoveVersion = 181, "the move does not start from the program's newest version";
+    /// Commands ordered before an upgrade are answered by the code that they were sent to.
+    MoveTooEarly = 182, "commands that were ordered before the upgrade are not answered yet";
+    /// Without the owner's consent new code starts with nothing.
+    MoveKeepsState = 183, "the owner has not agreed that the new code has the old state";
+    /// Another name is another key.
+    MoveSameTransport = 184, "the program's transport key does not change with the move";
+
     /// The chain has not opened it.
     RoundUnknown = 192, "no round has this number yet";
     /// It made an epoch or was abandoned; another one follows under another number.

@@ -20,6 +20,7 @@ use crate::{
     custody::{DeliveryBatch, EpochNumber, RootGeneration},
     ids::{GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, WorkerId},
     limits::SEALED_PARTIAL_KEY_BYTES_MAX,
+    moves::CodeEpoch,
     transcript::Preimage,
 };
 use alloc::vec::Vec;
@@ -50,6 +51,8 @@ pub struct KeyQuery {
     pub program: ProgramId,
     /// Under which master key.
     pub root: RootGeneration,
+    /// For which of its codes.
+    pub code: CodeEpoch,
     /// A recent block: an old query cannot be brought again.
     pub asked: BlockNumber,
     /// Makes this query different from every other.
@@ -178,11 +181,15 @@ pub enum ReleaseRefusal {
     #[error("the worker's transport key is not usable")]
     #[codec(index = 18)]
     TransportKey,
+    /// The program runs other code, and its owner has ordered none with this key.
+    #[error("the program's key is not for this code")]
+    #[codec(index = 19)]
+    OtherCode,
 }
 
 impl ReleaseRefusal {
     /// Every one of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Stale,
         Self::NotAdmitted,
         Self::Malformed,
@@ -202,6 +209,7 @@ impl ReleaseRefusal {
         Self::Unreadable,
         Self::NotLogged,
         Self::TransportKey,
+        Self::OtherCode,
     ];
 
     /// Whether the same worker may have better luck with the same gatekeeper soon, although nothing changes on chain.
@@ -221,6 +229,8 @@ pub struct Delivery {
     pub program: ProgramId,
     /// Under which master key.
     pub root: RootGeneration,
+    /// For which of its codes.
+    pub code: CodeEpoch,
     /// From a key share of which epoch.
     pub epoch: EpochNumber,
     /// The finalised block by which it was judged.
@@ -272,6 +282,7 @@ mod tests {
             instance: InstanceKey([1; 32]),
             program: ProgramId([2; 32]),
             root: RootGeneration(0),
+            code: CodeEpoch(0),
             epoch: EpochNumber(1),
             block: BlockNumber(10 + u32::from(n)),
             query: Hash([n; 32]),
@@ -320,6 +331,7 @@ mod tests {
             instance: InstanceKey([2; 32]),
             program: ProgramId([3; 32]),
             root: RootGeneration(4),
+            code: CodeEpoch(0),
             asked: BlockNumber(5),
             nonce: [6; 16],
         };
@@ -328,8 +340,9 @@ mod tests {
         };
         let mut all = alloc::collections::BTreeSet::from([hash(&query, 1, 1), hash(&query, 2, 1), hash(&query, 1, 2)]);
         all.insert(hash(&KeyQuery { nonce: [7; 16], ..query.clone() }, 1, 1));
+        all.insert(hash(&KeyQuery { code: CodeEpoch(1), ..query.clone() }, 1, 1));
         all.insert(hash(&KeyQuery { program: ProgramId([4; 32]), ..query }, 1, 1));
-        assert_eq!(all.len(), 5);
+        assert_eq!(all.len(), 6);
     }
 
     #[test]

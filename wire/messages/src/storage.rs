@@ -72,6 +72,11 @@ pub fn anchor(id: &ProgramId) -> Vec<u8> {
     entry("Programs", "Anchors", &[id.encode()])
 }
 
+/// [`crate::KeyRecord`]; none stands for the default.
+pub fn key_record(id: &ProgramId) -> Vec<u8> {
+    entry("Programs", "KeyRecords", &[id.encode()])
+}
+
 /// [`crate::CommandRecord`].
 pub fn command(id: &ProgramId, index: u64) -> Vec<u8> {
     entry("Programs", "Commands", &[id.encode(), index.encode()])

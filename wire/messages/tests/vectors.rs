@@ -8,6 +8,7 @@ use phala_messages::{
     collateral::Collateral,
     command::seal_info,
     custody::*,
+    moves::{MoveRecord, Moved, SignedMoved, UpgradeRecord},
     program::{Ready, SignedReady},
     registration::Submission,
     release::{
@@ -155,6 +156,7 @@ fn every_encoded_type_has_its_golden_bytes() {
     registering(&mut vectors);
     programs(&mut vectors);
     commands_and_anchors(&mut vectors);
+    moves(&mut vectors);
     custody(&mut vectors);
     releases(&mut vectors);
     receipts(&mut vectors);
@@ -264,6 +266,68 @@ fn commands_and_anchors(vectors: &mut Vectors) {
         vectors.bytes(&format!("results-root/{count}"), results_root(&leaves[..count]));
     }
     vectors.value("results-path/2-of-5", &results_path(&leaves, 2).unwrap());
+}
+
+fn moved() -> SignedMoved {
+    let to = KeyName { root: Some(RootGeneration(1)), code: CodeEpoch(2) };
+    let moved = Moved { program: PROGRAM, to, transport: TRANSPORT, version: 7, root: ROOT, worker: WORKER };
+    SignedMoved { moved, signature: SIGNATURE }
+}
+
+fn moves(vectors: &mut Vectors) {
+    vectors.value("moved", &moved().moved);
+    vectors.bytes("moved/signing-hash", moved().moved.signing_hash(&GENESIS));
+    vectors.value("signed-moved", &moved());
+    for keep in [Keep::Nothing, Keep::State, Keep::StateAndKeys] {
+        vectors.value(&format!("keep/{keep:?}"), &keep);
+    }
+    let upgrade = UpgradeRecord {
+        epoch: CodeEpoch(2),
+        code: CODE,
+        code_bytes: 1_000,
+        manifest: manifest(),
+        keep: Keep::State,
+        commands: 9,
+        ordered: BlockNumber(4_242),
+    };
+    let last = MoveRecord {
+        from: KeyName { root: None, code: CodeEpoch(0) },
+        to: KeyName { root: Some(RootGeneration(1)), code: CodeEpoch(0) },
+        code: CODE,
+        keep: Keep::StateAndKeys,
+        version: 7,
+        commands: 8,
+        block: BlockNumber(4_240),
+    };
+    let record =
+        KeyRecord { epoch: CodeEpoch(0), newest: CodeEpoch(2), upgrade: Some(upgrade.clone()), moved: Some(last) };
+    vectors.value("upgrade-record", &upgrade);
+    vectors.value("move-record", &last);
+    vectors.value("key-record", &record);
+    vectors.value("key-record/default", &KeyRecord::default());
+    let query = release::KeyQuery {
+        worker: WORKER,
+        instance: INSTANCE,
+        program: PROGRAM,
+        root: RootGeneration(1),
+        code: CodeEpoch(2),
+        asked: BlockNumber(4_242),
+        nonce: [7; 16],
+    };
+    vectors.value("key-query", &query);
+    vectors.bytes("key-query/signing-hash", query.signing_hash(&GENESIS, &INSTANCE));
+    let delivery = release::Delivery {
+        worker: WORKER,
+        instance: INSTANCE,
+        program: PROGRAM,
+        root: RootGeneration(1),
+        code: CodeEpoch(2),
+        epoch: EpochNumber(3),
+        block: BlockNumber(4_242),
+        query: Hash([0xa8; 32]),
+    };
+    vectors.value("delivery", &delivery);
+    vectors.bytes("delivery/hash", delivery.hash());
 }
 
 const GATEKEEPER: WorkerId = WorkerId([0xa1; 32]);
@@ -556,6 +620,17 @@ fn calls(vectors: &mut Vectors) {
             "anchor",
             Call::Programs(Programs::Anchor { anchor: SignedAnchor { anchor: anchor(), signature: SIGNATURE } }),
         ),
+        (
+            "upgrade",
+            Call::Programs(Programs::Upgrade {
+                program: PROGRAM,
+                code: CODE,
+                code_bytes: 1_000,
+                manifest: Some(manifest()),
+                keep: Keep::StateAndKeys,
+            }),
+        ),
+        ("moved", Call::Programs(Programs::Moved { moved: moved() })),
     ];
     let context = SigningContext { genesis: GENESIS, spec_version: 100, transaction_version: 1, nonce: 70 };
     for (name, call) in all.into_iter().chain(custody_calls()) {
@@ -577,6 +652,7 @@ fn storage_keys(vectors: &mut Vectors) {
         ("program", storage::program(&PROGRAM)),
         ("anchor", storage::anchor(&PROGRAM)),
         ("command", storage::command(&PROGRAM, 6)),
+        ("key-record", storage::key_record(&PROGRAM)),
         ("account", storage::account(&ALICE)),
         ("custody-parameters", storage::custody_parameters()),
         ("candidate", storage::candidate(&ALICE)),

@@ -1,10 +1,14 @@
 //! `phala gatekeeper`: who guards the master key, how far they are, what they gave out.
 
+mod rotate;
+
 use crate::{
     Context,
+    arguments::duration,
     failure::{self, Explain, Failure, Outcome},
     local::{Layout, binaries::Binaries, gatekeepers, processes},
     output,
+    signer::SignerArguments,
 };
 use codec::{Decode, Encode};
 use phala_messages::{
@@ -13,7 +17,7 @@ use phala_messages::{
     release::{DELIVERY_PATH, DeliveryProof},
     storage,
 };
-use phala_sdk::{Client, Complaint, CustodyState, Guard, Root};
+use phala_sdk::{Client, Complaint, CustodyState, Guard, LiveRoot, Root};
 use serde_json::{Value, json};
 use std::{process::Command, time::Duration};
 
@@ -28,6 +32,16 @@ pub struct Gatekeeper {
 enum Action {
     /// Show the set, its epoch, the last refresh and deliveries (this is what happens without a word)
     Status,
+    /// Make a new master key, move every program to it, and give the old one up; programs go on answering
+    ///
+    /// Signed by the network's administrator. A rotation that did not come to its end is taken up again.
+    Rotate {
+        /// How long it may take
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+        wait: Duration,
+        #[command(flatten)]
+        signer: SignerArguments,
+    },
     /// Rob all but one of the gatekeepers that are needed, on a local network, and see what it opens: nothing
     ///
     /// Breaks their simulated TEEs, takes their disks and their memory, and tries to get a program's key out of them. Exit
@@ -59,6 +73,7 @@ impl Gatekeeper {
         match self.action {
             Some(Action::Drill { program }) => drill(context, &client, &state, program.as_deref()).await,
             Some(Action::Complaints) => complaints(context, &client).await,
+            Some(Action::Rotate { wait, signer }) => rotate::rotate(context, &client, &signer, wait).await,
             None | Some(Action::Status) => status(context, &client, &state).await,
             Some(Action::Delivery { gatekeeper, batch, index }) => {
                 delivery(context, &client, &state, &gatekeeper, batch, index).await
@@ -68,8 +83,9 @@ impl Gatekeeper {
 }
 
 async fn status(context: &Context, client: &Client, state: &CustodyState) -> Outcome {
+    let roots = client.roots().await?;
     if context.json {
-        output::object(&to_json(state));
+        output::object(&to_json(state, &roots));
         return Ok(());
     }
     let Some(root) = &state.root else {
@@ -82,7 +98,6 @@ async fn status(context: &Context, client: &Client, state: &CustodyState) -> Out
     let head = client.head().await?;
     let refreshed = head.block.number.since(root.epoch.since);
     output::line(format!("key       {}", root.epoch.group_key));
-    output::line(format!("root      {}, {} programs", root.generation.0, root.record.programs));
     output::line(format!("epoch     {}, made {refreshed} blocks ago in {}", root.epoch.epoch.0, root.epoch.round));
     output::line(format!(
         "threshold {} of {}: with fewer key shares nothing can be computed",
@@ -106,6 +121,7 @@ async fn status(context: &Context, client: &Client, state: &CustodyState) -> Out
         let id = guard.member.gatekeeper.to_string();
         [endpoint, admission, guard.deliveries.next.to_string(), id[..14].to_owned() + "…"]
     });
+    output::line(format!("\n{}", rotate::table(&roots)));
     output::line(format!("\n{}", output::table(["GATEKEEPER", "ADMITTED", "BATCHES", "ID"], rows)));
     Ok(())
 }
@@ -121,7 +137,7 @@ fn describe(round: &RoundRecord) -> String {
     format!("{} of {} dealers and {} players: {phase}", round.number.0, round.dealers.len(), round.players.len())
 }
 
-fn to_json(state: &CustodyState) -> Value {
+fn to_json(state: &CustodyState, roots: &[LiveRoot]) -> Value {
     let root = state.root.as_ref();
     let guards = root.map(|root| root.guards.as_slice()).unwrap_or_default();
     json!({
@@ -131,6 +147,7 @@ fn to_json(state: &CustodyState) -> Value {
         "epoch_height": root.map(|root| root.epoch.since.0),
         "master_public_key": root.map(|root| root.epoch.group_key.to_string()),
         "root": root.map(|root| root.generation.0),
+        "roots": rotate::to_json(roots),
         "programs": root.map(|root| root.record.programs),
         "deliveries": guards.iter().map(|guard| guard.deliveries.next).sum::<u64>(),
         "round": state.round.as_ref().map(round_json),
@@ -291,7 +308,8 @@ async fn drill(context: &Context, client: &Client, state: &CustodyState, program
         .arg(&binaries.gatekeeper)
         .args(["--genesis", &client.genesis().to_string()])
         .args(["--program", &program.id.to_string()])
-        .args(["--cluster", &program.record.cluster.0.to_string()]);
+        .args(["--cluster", &program.record.cluster.0.to_string()])
+        .args(["--code-epoch", &client.key_record(&program.id).await?.epoch.0.to_string()]);
     let done = command.output().doing("running phala-drill")?;
     let report: Value = serde_json::from_slice(&done.stdout).map_err(|_| {
         let said = String::from_utf8_lossy(&done.stderr).trim().trim_start_matches("error: ").to_owned();

@@ -14,8 +14,8 @@ use phala_enclave_gatekeeper::{Config, Gatekeeper, PeerError, Peers, Problem, pe
 use phala_follow::{Rpc, RpcError};
 use phala_machine::{Cabinet, Clock, Entropy, Identity, Ports, registration::parse_endpoint};
 use phala_messages::{
-    Account, ClusterId, ClusterRecord, CodeHash, Hash, Manifest, ProgramId, ProgramRecord, ProgramStatus, Refusal,
-    Registration, Role, WorkerId, WorkerRecord,
+    Account, ClusterId, ClusterRecord, CodeEpoch, CodeHash, Hash, Manifest, ProgramId, ProgramRecord, ProgramStatus,
+    Refusal, Registration, Role, WorkerId, WorkerRecord,
     custody::{
         Complaint, Confirmation, CustodyMessage, DeliveryBatch, LogCommitment, Member, OutputReport, Parameters, Signed,
     },
@@ -155,7 +155,7 @@ impl Network {
         }
         if let Some(root) = &custody.root {
             next.insert(storage::root(ROOT), root.encode());
-            next.insert(storage::open_root(), ROOT.encode());
+            next.entry(storage::open_root()).or_insert_with(|| ROOT.encode());
         }
         for (gatekeeper, head) in &custody.heads {
             next.insert(storage::delivery_head(gatekeeper), head.encode());
@@ -474,6 +474,7 @@ impl Worker {
             instance: self.identity.instance,
             program: PROGRAM,
             root: ROOT,
+            code: CodeEpoch(0),
             asked,
             nonce: entropy.bytes(),
         }
@@ -511,7 +512,7 @@ impl Worker {
             let partial = self.open(gatekeeper, &query, &answer).expect("it is sealed to this worker");
             partials.push((ParticipantKey(answer.member.0), partial));
         }
-        let name = key_identity(&lab.network.genesis(), CLUSTER, &PROGRAM).into();
+        let name = key_identity(&lab.network.genesis(), CLUSTER, &PROGRAM, CodeEpoch(0)).into();
         let combined = combine(&output, &name, &partials).expect("enough good ones");
         assert!(combined.bad.is_empty());
         *combined.key.expose()

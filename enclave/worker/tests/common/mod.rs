@@ -6,9 +6,11 @@
 pub mod chain;
 
 mod caller;
+mod moving;
 mod runtime;
 
 pub use caller::{Caller, Fetched, request as caller_request, request_hash};
+pub use moving::{LabCustody, hash_of, other_probe};
 pub use runtime::{Faults, Network};
 
 use futures::future::BoxFuture;
@@ -198,12 +200,22 @@ pub struct Lab {
     pub network: Arc<Network>,
     pub clock: Arc<LabClock>,
     pub disks: Disks,
+    /// Where programs' keys come from, if not from the worker itself.
+    pub custody: Option<Arc<LabCustody>>,
 }
 
 impl Lab {
     pub fn new() -> Self {
         let clock = Arc::new(LabClock::default());
-        Self { network: Arc::new(Network::new(clock.clone())), clock, disks: Disks::default() }
+        Self { network: Arc::new(Network::new(clock.clone())), clock, disks: Disks::default(), custody: None }
+    }
+
+    /// With a root that takes programs.
+    pub fn guarded() -> Self {
+        let mut lab = Self::new();
+        lab.network.rotate(0);
+        lab.custody = Some(Arc::new(LabCustody { network: lab.network.clone(), silent: Default::default() }));
+        lab
     }
 
     /// Starts a worker on these disks.
@@ -232,7 +244,11 @@ impl Lab {
             outbound: Arc::new(NoOutbound),
             courier: Arc::new(NoCourier),
         };
-        let worker = Worker::start(config, ports, ENGINE.clone(), self.network.clone())?;
+        let (engine, network) = (ENGINE.clone(), self.network.clone());
+        let worker = match self.custody.clone() {
+            Some(custody) => Worker::start_with(config, ports, engine, network, |_| custody)?,
+            None => Worker::start(config, ports, engine, network)?,
+        };
         let task = tokio::spawn(worker.clone().run(self.network.clone()));
         Ok(Process { worker, task })
     }
@@ -286,6 +302,18 @@ impl Lab {
         let index = self.send(caller, program, request);
         let fetched = self.fetched(process, caller, program, index).await;
         (index, fetched)
+    }
+
+    /// Puts a command into the next block, sealed to this key.
+    pub fn send_to(
+        &self,
+        caller: &Caller,
+        program: &ProgramId,
+        transport: &phala_messages::TransportKey,
+        request: http::Request<Vec<u8>>,
+    ) -> u64 {
+        let sealed = caller.seal(&self.network.genesis(), program, transport, request, self.network.commands(program));
+        self.network.command(program, caller.account(), sealed)
     }
 
     /// Puts a command into the next block.

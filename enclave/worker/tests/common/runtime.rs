@@ -11,6 +11,8 @@ use phala_messages::{
     Account, AnchorRecord, Attested, ClusterId, ClusterRecord, CodeHash, CommandRecord, GenesisHash, Hash, Manifest,
     ProgramId, ProgramRecord, ProgramStatus, Refusal, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
     anchor::{EMPTY_ROOT, SignedAnchor},
+    custody::RootGeneration,
+    moves::SignedMoved,
     program::SignedReady,
     registration::Submission,
     storage,
@@ -30,16 +32,19 @@ pub struct Faults {
     pub lose_anchors: bool,
     /// Nothing replies.
     pub silent: bool,
+    /// Moves are taken and never seen again.
+    pub lose_moves: bool,
 }
 
-struct Inner {
-    node: Node,
+pub(super) struct Inner {
+    pub(super) node: Node,
     /// The state of the next block.
-    next: State,
+    pub(super) next: State,
     deployed: u64,
-    faults: Faults,
+    pub(super) faults: Faults,
     registrations: u32,
     anchors: u32,
+    pub(super) moves: u32,
 }
 
 /// A network of one node and one cluster.
@@ -48,11 +53,11 @@ pub struct Network {
     clock: Arc<LabClock>,
 }
 
-fn get<T: Decode>(state: &State, key: &[u8]) -> Option<T> {
+pub(super) fn get<T: Decode>(state: &State, key: &[u8]) -> Option<T> {
     state.get(key).map(|bytes| T::decode(&mut bytes.as_slice()).unwrap())
 }
 
-fn refuse(rule: Refusal) -> RpcError {
+pub(super) fn refuse(rule: Refusal) -> RpcError {
     RpcError::Refused { code: 1010, message: format!("Invalid Transaction: Custom error: {}", rule.code()) }
 }
 
@@ -72,11 +77,12 @@ impl Network {
             faults: Faults::default(),
             registrations: 0,
             anchors: 0,
+            moves: 0,
         };
         Self { inner: Mutex::new(inner), clock }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
 
@@ -162,6 +168,9 @@ impl Network {
         inner.next.insert(storage::cluster_program(CLUSTER, slot), id.encode());
         inner.next.insert(storage::program(&id), record.encode());
         inner.next.insert(storage::anchor(&id), anchor.encode());
+        if let Some(root) = get::<RootGeneration>(&inner.next, &storage::open_root()) {
+            inner.next.insert(storage::program_root(&id), root.encode());
+        }
         id
     }
 
@@ -195,7 +204,7 @@ impl Network {
 }
 
 impl Inner {
-    fn change_cluster(&mut self, change: impl FnOnce(&mut ClusterRecord)) {
+    pub(super) fn change_cluster(&mut self, change: impl FnOnce(&mut ClusterRecord)) {
         let key = storage::cluster(CLUSTER);
         let mut cluster: ClusterRecord = get(&self.next, &key).unwrap();
         change(&mut cluster);
@@ -214,6 +223,10 @@ impl Inner {
             [50, 0] => self.register(Submission::decode(&mut call).unwrap()),
             [50, 1] => Err(refuse(Refusal::CollateralNotNewer)),
             [51, 6] => self.ready(SignedReady::decode(&mut call).unwrap()),
+            [51, 13] => {
+                let genesis = self.node.chain.genesis();
+                self.moved(SignedMoved::decode(&mut call).unwrap(), &genesis)
+            }
             [51, 7] => self.anchor(SignedAnchor::decode(&mut call).unwrap()),
             other => panic!("no worker makes call {other:?}"),
         }
@@ -249,7 +262,7 @@ impl Inner {
         Ok(())
     }
 
-    fn instance(&self, worker: &WorkerId) -> [u8; 32] {
+    pub(super) fn instance(&self, worker: &WorkerId) -> [u8; 32] {
         get::<WorkerRecord>(&self.next, &storage::worker(worker)).unwrap().registration.instance.0
     }
 
