@@ -3,6 +3,7 @@
 //! Text form is `0x` and 64 hexadecimal digits. [`Account`] also has the SS58 form people see; that one
 //! needs a library and lives with the clients.
 
+#[cfg(feature = "serde")]
 use alloc::string::String;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::{fmt, str::FromStr};

@@ -3,7 +3,9 @@
 mod cheats;
 mod crashes;
 mod encodings;
+mod group_secret;
 mod keys;
 mod network;
 mod rounds;
+mod secret;
 mod simulation;
