@@ -18,6 +18,7 @@
 //!        └───────────────── Ack ────────────────┘
 //!   Dealer::finish ── DealerLog (sealed; its hash on chain, which orders them) ──┬→ Player::finish → Output, KeyShare
 //!                                                                                └→ observe        → Output
+//!   split(KeyShare) ── Piece × custodians (sealed) ──→ restore(Output, Commitment, pieces) → that one KeyShare
 //!   evaluate(KeyShare, identity) ── PartialKey (sealed) ──→ combine(Output, identity, partial keys) → the identity's key
 //! ```
 //!
@@ -44,6 +45,7 @@
 //! al. 1999), which does not help against BLS.
 
 mod backend;
+mod backup;
 mod combine;
 mod complaint;
 mod dealer;
@@ -56,6 +58,10 @@ mod participant;
 mod player;
 mod round;
 
+pub use backup::{
+    CUSTODIANS_MAX, PIECE_BYTES, PIECES_MIN, Piece, RestoreError, SplitError, backs, is_custodians_threshold, restore,
+    seat_public_key, split, verify_piece,
+};
 pub use combine::{BadPartial, CombineError, Combined, PartialFault, combine, verify_partial};
 pub use complaint::{Complaint, ComplaintError, Evidence, Fault, FaultKind};
 pub use dealer::{AckError, DealError, Dealer};
