@@ -50,6 +50,7 @@ mod ports;
 mod request;
 mod root;
 mod round;
+mod seats;
 mod watch;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -60,6 +61,8 @@ mod mock;
 mod tests;
 #[cfg(test)]
 mod tests_of_rounds;
+#[cfg(test)]
+mod tests_of_seats;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;

@@ -164,7 +164,8 @@ fn a_lie_in_the_commitment_is_seen() {
 fn a_threshold_is_a_majority_of_two_at_least() {
     let epoch = generate(4);
     let share = &epoch.shares[&key(1)];
-    let of = |custodians, threshold| split(share, custodians, threshold, &Secret::new([1; 32])).map(|(_, all)| all.len());
+    let of =
+        |custodians, threshold| split(share, custodians, threshold, &Secret::new([1; 32])).map(|(_, all)| all.len());
     assert_eq!(of(2, 2), Ok(2));
     assert_eq!(of(CUSTODIANS_MAX, CUSTODIANS_MAX), Ok(CUSTODIANS_MAX));
     assert_eq!(of(CUSTODIANS_MAX, CUSTODIANS_MAX / 2 + 1), Ok(CUSTODIANS_MAX));
