@@ -6,7 +6,7 @@ use phala_messages::{
     InstanceKey,
     custody::{EpochNumber, RootGeneration},
     limits::CUSTODIANS_MAX,
-    recovery::{CeremonyNumber, Ending, Ground, OutcomeRecord, SetNumber},
+    recovery::{CeremonyNumber, Ending, Ground, OutcomeRecord, SeatBackup, SetNumber},
 };
 use phala_units::BlockNumber;
 use sp_runtime::DispatchError;
@@ -52,7 +52,9 @@ fn custodians_are_a_majority_of_at_least_two_and_no_more_than_there_may_be() {
         type Arguments = (u32, BoundedVec<phala_messages::recovery::Custodian, ConstU32<CUSTODIANS_MAX>>);
         assert!(<Arguments as codec::Decode>::decode(&mut many.as_slice()).is_err());
         // Old sets go, the newest stay.
-        (0..SETS_KEPT).for_each(|_| assert_ok!(govern(appoint(2, 3))));
+        for _ in 0..SETS_KEPT {
+            assert_ok!(govern(appoint(2, 3)));
+        }
         assert_eq!(CustodianSets::<Test>::iter().count() as u32, SETS_KEPT);
         assert_eq!(Custodians::<Test>::get().unwrap().number, SetNumber(4 + SETS_KEPT));
     });

@@ -24,12 +24,12 @@ use crate::{
     Commitment, KeyShare, Output, POINT_BYTES, ParticipantKey,
     backend::{self, G2, MinSig},
 };
-use commonware_codec::{RangeCfg, Write};
+use commonware_codec::Write;
 use commonware_cryptography::bls12381::primitives::group::{Private, Scalar, Share};
 use commonware_math::poly::{Interpolator, Poly};
 use commonware_parallel::Sequential;
 use commonware_utils::ordered::Map;
-use core::{fmt, num::NonZeroU32};
+use core::fmt;
 use phala_crypto::{Secret, derive};
 
 /// How many custodians there are at most.
@@ -125,14 +125,7 @@ pub fn verify_piece(commitment: &Commitment, place: u32, piece: &Piece) -> bool 
 /// The public half of the key share at `place` of an epoch, from the epoch's polynomial in the exponent. None when these
 /// are not points of a polynomial.
 pub fn seat_public_key(polynomial: &[u8], place: u32) -> Option<[u8; POINT_BYTES]> {
-    let (points, rest) = polynomial.as_chunks::<POINT_BYTES>();
-    if !rest.is_empty() || points.is_empty() {
-        return None;
-    }
-    let mut bytes = vec![u8::try_from(points.len()).ok().filter(|count| *count < 128)?];
-    bytes.extend_from_slice(points.as_flattened());
-    let range = RangeCfg::from(NonZeroU32::MIN..=backend::PARTICIPANTS);
-    let poly: Poly<G2> = backend::decode(&bytes, &(range, ()))?;
+    let poly = Commitment::of_points(polynomial)?.poly()?;
     let mut public = [0; POINT_BYTES];
     poly.eval(&point(place)).write(&mut public.as_mut_slice());
     Some(public)

@@ -28,6 +28,12 @@ impl Commitment {
         &self.0
     }
 
+    /// The points that stand one after the other in `bytes`. None when something is left over.
+    pub fn of_points(bytes: &[u8]) -> Option<Self> {
+        let (points, rest) = bytes.as_chunks();
+        (rest.is_empty() && !points.is_empty() && points.len() <= POINTS_MAX).then(|| Self(points.to_vec()))
+    }
+
     pub(crate) fn of_library(poly: &impl Write) -> Self {
         let mut bytes = Vec::with_capacity(1 + POINTS_MAX * POINT_BYTES);
         poly.write(&mut bytes);

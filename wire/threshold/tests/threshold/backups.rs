@@ -149,13 +149,13 @@ fn a_lie_in_the_commitment_is_seen() {
     let (commitment, pieces) = backup(&epoch, 2, 3, 2);
     let mut points = commitment.points().to_vec();
     points[1] = epoch.output.group_key();
-    let lie = <Commitment as codec::Decode>::decode(&mut points.encode().as_slice()).unwrap();
+    let lie = Commitment::of_points(points.as_flattened()).unwrap();
     // It still begins with the key share's public half; but no piece lies on it.
     assert!(backs(&epoch.output.partial_key(&key(2)).unwrap(), 2, &lie));
     let error = restore(&epoch.output, &key(2), &lie, &some(&pieces, &[0, 1])).unwrap_err();
     assert_eq!(error, RestoreError::TooFew { required: 2, good: 0, bad: vec![0, 1] });
     points[1] = [0xff; POINT_BYTES];
-    let nonsense = <Commitment as codec::Decode>::decode(&mut points.encode().as_slice()).unwrap();
+    let nonsense = Commitment::of_points(points.as_flattened()).unwrap();
     assert!(!backs(&epoch.output.partial_key(&key(2)).unwrap(), 2, &nonsense));
     assert!(!verify_piece(&nonsense, 0, &pieces[0]));
 }
