@@ -7,3 +7,4 @@ mod gatekeepers;
 mod handover;
 mod hostile;
 mod journeys;
+mod recovery;
