@@ -4,10 +4,9 @@
 use crate::{
     ChainError, Client, CustodianKeys, Hint, KeyPair, SubmitError,
     client::{POLL, decode},
-    rpc,
 };
 use codec::{Decode, Encode};
-use phala_follow::RpcError;
+use phala_follow::{RpcError, rpc};
 use phala_messages::{
     WorkerId, WorkerRecord,
     calls::{Call, Recovery, Sudo},
@@ -23,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// How long the chain may take to show what it was told.
 const SHOWN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a machine may take to see what this client sees of the chain.
+const TAKEN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a step of recovery is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -411,17 +413,28 @@ impl Client {
         let endpoint = String::from_utf8_lossy(&registration.endpoint);
         let url = format!("{}{RECOVERY_PATH}", endpoint.trim_end_matches('/'));
         let lost = |error: reqwest::Error| format!("the machine does not answer: {}", crate::chain_of(&error));
-        let reply = self.http.post(url).body(release.encode()).send().await.and_then(|it| it.error_for_status());
-        let reply = match reply {
-            Ok(reply) => reply.bytes().await.map_err(lost),
-            Err(error) => Err(lost(error)),
-        };
-        Ok(reply.and_then(|bytes| match PieceReply::decode(&mut bytes.as_ref()) {
-            Ok(Ok(progress)) => Ok(progress),
-            Ok(Err(PieceRefusal::Taken)) => Ok(SeatProgress { pieces: set.threshold, required: set.threshold }),
-            Ok(Err(refusal)) => Err(refusal.to_string()),
-            Err(_) => Err("the machine's answer is of another version".into()),
-        }))
+        let whole = SeatProgress { pieces: set.threshold, required: set.threshold };
+        let deadline = Instant::now() + TAKEN_TIMEOUT;
+        loop {
+            let reply = self.http.post(&url).body(release.encode()).send().await.and_then(|it| it.error_for_status());
+            let reply = match reply {
+                Ok(reply) => reply.bytes().await.map_err(lost),
+                Err(error) => Err(lost(error)),
+            };
+            let told = reply.map(|bytes| PieceReply::decode(&mut bytes.as_ref()));
+            return Ok(match told {
+                Ok(Ok(Ok(progress))) => Ok(progress),
+                Ok(Ok(Err(PieceRefusal::Taken))) => Ok(whole),
+                // The machine may see the chain a few blocks later than this client.
+                Ok(Ok(Err(refusal))) if refusal.passes() && Instant::now() < deadline => {
+                    tokio::time::sleep(POLL * 4).await;
+                    continue;
+                }
+                Ok(Ok(Err(refusal))) => Err(refusal.to_string()),
+                Ok(Err(_)) => Err("the machine's answer is of another version".into()),
+                Err(reason) => Err(reason),
+            });
+        }
     }
 }
 

@@ -178,6 +178,10 @@ impl Seats {
             return Ok(Err(PieceRefusal::WrongPiece));
         }
         let Handover { root, ceremony, place, .. } = *handover;
+        if self.seats.get(&root).is_some_and(|seat| seat.share.is_some()) {
+            // Of another ceremony or place, which the chain has moved on from: one seat at a time.
+            self.erase(root)?;
+        }
         let name = pieces_name(root);
         let stored = self.cabinet.get(&name)?.map(Zeroizing::new);
         let mut pieces = match stored {

@@ -27,6 +27,7 @@ fn three_of_four_gatekeepers_are_lost_and_custodians_bring_the_root_back() -> Re
     }
     refused(&network, &["recovery", "announce"], "lost")?;
 
+    await_fresh_backups(&network)?;
     for n in 1..=3 {
         lose(&network, n)?;
     }
@@ -34,11 +35,8 @@ fn three_of_four_gatekeepers_are_lost_and_custodians_bring_the_root_back() -> Re
     let lost = await_lost(&network)?;
     let members = lost["seats"].as_array().context("it lists seats")?.clone();
     let survivor = gatekeeper_at(&network, 3)?;
-    let dead: Vec<u64> = members
-        .iter()
-        .filter(|seat| seat["gatekeeper"] != survivor)
-        .filter_map(|seat| seat["seat"].as_u64())
-        .collect();
+    let dead: Vec<u64> =
+        members.iter().filter(|seat| seat["gatekeeper"] != survivor).filter_map(|seat| seat["seat"].as_u64()).collect();
     ensure!(dead.len() == 3, "{lost}");
     let fresh = start_fresh(&mut network)?;
 
@@ -123,6 +121,17 @@ fn await_backups(network: &Network) -> Result<()> {
     until("backups of every seat", 120, || Ok(network.run(&["recovery", "check"])?.status.success().then_some(())))
 }
 
+/// A new epoch that is backed up: the next one is most of a minute away.
+fn await_fresh_backups(network: &Network) -> Result<()> {
+    until("backups of a fresh epoch", 300, || {
+        let (recovery, status) = (network.json(&["recovery", "status"])?, network.json(&["gatekeeper", "status"])?);
+        let number = |value: &Value| value.as_u64().unwrap_or_default();
+        let age = number(&recovery["height"]).saturating_sub(number(&status["epoch_height"]));
+        let same = recovery["epoch"] == status["epoch"];
+        Ok((same && recovery["backed_up"] == 4 && recovery["output_kept"] == true && age <= 12).then_some(()))
+    })
+}
+
 /// Kills a gatekeeper and its machine, and takes away what they kept.
 fn lose(network: &Network, n: usize) -> Result<()> {
     let dir = network.dir();
@@ -135,7 +144,6 @@ fn lose(network: &Network, n: usize) -> Result<()> {
 
 /// Until the root counts as lost: its epoch is older than a root's silence may be, or too few are admitted.
 fn await_lost(network: &Network) -> Result<Value> {
-    let epoch = |status: &Value| status["epoch"].as_u64();
     let first = network.json(&["recovery", "status"])?;
     let silence = first["silence_blocks"].as_u64().context("it has a silence")?;
     until("a lost root", 900, || {
@@ -144,7 +152,6 @@ fn await_lost(network: &Network) -> Result<Value> {
         let since = status["epoch_height"].as_u64().context("it has an epoch")?;
         let silent = recovery["height"].as_u64().context("it has a height")? > since + silence + 1;
         let absent = recovery["admitted"].as_u64() < recovery["threshold"].as_u64();
-        ensure!(epoch(&status) == epoch(&recovery), "{status} {recovery}");
         Ok((silent || absent).then_some(recovery))
     })
 }

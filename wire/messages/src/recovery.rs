@@ -360,6 +360,14 @@ impl PieceRefusal {
         Self::Taken,
         Self::Disk,
     ];
+
+    /// Whether the same piece may be taken soon: the machine may see the chain a few blocks later than the custodian.
+    pub const fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::NotServing | Self::NoCeremony | Self::Early | Self::NotBound | Self::OtherInstance | Self::NoBackup
+        )
+    }
 }
 
 /// Why a root counts as lost.
@@ -521,6 +529,21 @@ mod tests {
         ]);
         assert_eq!(all.len(), 8);
         assert!(all.iter().all(|info| info.len() < 1_024));
+    }
+
+    #[test]
+    fn nothing_is_larger_than_its_limit() {
+        fn decodes<T: Decode>(bytes: Vec<u8>) -> bool {
+            T::decode(&mut bytes.as_slice()).is_ok()
+        }
+        let bytes = |count: u32| vec![1u8; count as usize].encode();
+        assert!(decodes::<EpochOutput>(bytes(EPOCH_OUTPUT_BYTES_MAX)));
+        assert!(!decodes::<EpochOutput>(bytes(EPOCH_OUTPUT_BYTES_MAX + 1)));
+        assert!(decodes::<BackupPolynomial>(bytes(BACKUP_POLYNOMIAL_BYTES_MAX)));
+        assert!(!decodes::<BackupPolynomial>(bytes(BACKUP_POLYNOMIAL_BYTES_MAX + 1)));
+        let pieces = |count: u32| vec![[1u8; SEALED_PIECE_BYTES]; count as usize].encode();
+        assert!(decodes::<SealedPieces>(pieces(CUSTODIANS_MAX)));
+        assert!(!decodes::<SealedPieces>(pieces(CUSTODIANS_MAX + 1)));
     }
 
     #[test]

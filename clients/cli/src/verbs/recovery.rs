@@ -10,7 +10,7 @@ use phala_messages::{CustodianKey, WorkerId, custody::RootGeneration, recovery::
 use phala_sdk::{Client, CustodianFile, CustodianKeys, RecoveryState};
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, IsTerminal, Read as _},
+    io::{BufRead, IsTerminal},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
