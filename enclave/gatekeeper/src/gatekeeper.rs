@@ -175,7 +175,8 @@ impl Gatekeeper {
         let mut observer = Observer::new(self.member.clone(), rpc, self.proofs.clone(), follower);
         let mut tasks = JoinSet::new();
         loop {
-            let held = self.rounds().shares().roots();
+            let held = self.rounds().roots();
+            let held = self.settle(held).unwrap_or_default();
             match observer.observe(&held).await {
                 Ok(None) => {}
                 Ok(Some(view)) => self.take_view(view).await,

@@ -139,6 +139,11 @@ impl Seats {
         Ok(Self { cabinet, genesis, me, seats })
     }
 
+    /// Roots of which there is a seat, or a piece of one.
+    pub(crate) fn roots(&self) -> Result<Vec<RootGeneration>, Doubt> {
+        index(&self.cabinet)
+    }
+
     /// Who deals for this gatekeeper in a round: a seat that it took, or itself.
     pub(crate) fn dealer<'a>(&'a self, own: &'a Signer, record: &RoundRecord) -> &'a Signer {
         let place = place_of(&record.dealers, &self.me);

@@ -249,6 +249,38 @@ async fn members_that_return_stop_a_ceremony_and_what_was_handed_over_is_erased(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_keeps_one_seat_at_a_time_and_forgets_it_with_its_ceremony() {
+    let (story, mut processes) = Story::begin().await;
+    let lab = &story.lab;
+    let mut seats = vec![];
+    for n in 0..3 {
+        let process = processes.remove(0);
+        seats.push(story.place(&process.gatekeeper.identity.worker));
+        story.destroy(n, process);
+    }
+    let fresh = lab.start(4);
+    lab.until("it is admitted", || fresh.gatekeeper.status().serving).await;
+    let id = fresh.gatekeeper.identity.worker;
+    for (ceremony, place) in seats[..2].iter().enumerate() {
+        story.announce().await;
+        lab.blocks(DELAY_BLOCKS).await;
+        lab.network.recovery(|recovery, _| recovery.bind(*place, id));
+        lab.blocks(2).await;
+        let other = seats[1 - ceremony];
+        assert_eq!(story.release(other, 0, &fresh).await, Err(PieceRefusal::NotBound));
+        assert_eq!(story.release(*place, 0, &fresh).await, HALF);
+        assert_eq!(story.release(*place, 1, &fresh).await, WHOLE);
+        lab.blocks(2).await;
+        assert_eq!(names(&lab.disks[4]), ["gatekeeper/seat/0"]);
+        assert!(story.endings().len() == ceremony, "one seat and one member are too few");
+        lab.network.recovery(|recovery, _| recovery.end(Ending::Cancelled));
+        lab.blocks(3).await;
+        assert_eq!(names(&lab.disks[4]), Vec::<String>::new());
+        assert!(!holds(&fresh));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ceremony_succeeds_whatever_is_killed_in_between() {
     for seed in 0..3 {
         let mut chance = Chance::new(seed);

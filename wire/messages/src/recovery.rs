@@ -110,7 +110,8 @@ impl CustodianSet {
 pub struct RecoveryParameters {
     /// From a ceremony's announcement until pieces may be handed over.
     pub delay_blocks: u32,
-    /// A root whose epoch is older counts as lost, even if its members are admitted: they no longer hand its key on.
+    /// A root whose epoch is older counts as lost, even if its members are admitted: they no longer hand its key on. Several times
+    /// the age at which custody refreshes an epoch.
     pub silence_blocks: u32,
     /// From the end of the delay until a ceremony that does not come to its end is given up.
     pub lapse_blocks: u32,

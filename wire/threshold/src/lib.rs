@@ -31,7 +31,7 @@
 //! in it, so logs travel sealed and stay off chain. *output*: what everybody may know of a finished round.
 //!
 //! # Properties
-//! - No function returns the master key, and none adds up key shares.
+//! - No function returns the master key, and none adds up key shares: what [`restore`] puts together is one player's.
 //! - Everyone who finishes with the same logs in the same order has the same output; else the outputs' hashes differ.
 //! - Refreshing and resharing change no identity's key.
 //! - Fewer than `threshold` partial keys, or partial keys of different rounds, give no key; bad ones are named.

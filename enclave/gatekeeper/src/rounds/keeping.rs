@@ -10,7 +10,10 @@ use crate::{
     view::View,
 };
 use phala_crypto::Secret;
-use phala_messages::recovery::{Handover, PieceReply};
+use phala_messages::{
+    custody::RootGeneration,
+    recovery::{Handover, PieceReply},
+};
 use phala_threshold::Piece;
 use zeroize::Zeroizing;
 
@@ -35,6 +38,13 @@ impl Rounds {
         };
         self.backups.make(view, &making);
         Ok(())
+    }
+
+    /// Roots of which this gatekeeper keeps anything.
+    pub(crate) fn roots(&self) -> Result<Vec<RootGeneration>, Doubt> {
+        let mut roots = self.shares.roots();
+        roots.extend(self.seats.roots()?);
+        Ok(roots)
     }
 
     /// Takes a custodian's piece of a seat that this machine may take.

@@ -200,3 +200,15 @@ fn golden_bytes() {
     let found: String = golden.iter().map(|(name, hash)| format!("{name}: {hash}\n")).collect();
     assert_eq!(found, include_str!("golden-backups.txt"));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_bytes_are_mistaken_for_a_backup(points: Vec<u8>, piece: [u8; PIECE_BYTES], place: u32) {
+        let piece = Piece::parse(&piece).unwrap();
+        proptest::prop_assert_eq!(seat_public_key(&points, place), None);
+        if let Some(commitment) = Commitment::of_points(&points) {
+            proptest::prop_assert!(!verify_piece(&commitment, place, &piece));
+        }
+    }
+}
