@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+use zeroize::Zeroizing;
 
 /// The longest passphrase that is read.
 const PASSPHRASE_BYTES_MAX: u64 = 4 * 1024;
@@ -144,7 +145,7 @@ struct PassphraseArgument {
 }
 
 impl PassphraseArgument {
-    fn read(&self, twice: bool) -> Outcome<Vec<u8>> {
+    fn read(&self, twice: bool) -> Outcome<Zeroizing<Vec<u8>>> {
         let hint = "give it on the terminal, or with --passphrase-file FILE";
         match &self.passphrase_file {
             Some(path) if path == Path::new("-") => first_line(std::io::stdin().lock()).help(hint),
@@ -164,14 +165,17 @@ impl PassphraseArgument {
     }
 }
 
-fn first_line(from: impl BufRead) -> Outcome<Vec<u8>> {
-    let mut line = String::new();
-    from.take(PASSPHRASE_BYTES_MAX).read_line(&mut line).doing("reading the passphrase")?;
-    Ok(line.trim_end_matches(['\r', '\n']).as_bytes().to_vec())
+fn first_line(from: impl BufRead) -> Outcome<Zeroizing<Vec<u8>>> {
+    let mut line = Zeroizing::new(String::new());
+    from.take(PASSPHRASE_BYTES_MAX + 1).read_line(&mut line).doing("reading the passphrase")?;
+    if line.len() as u64 > PASSPHRASE_BYTES_MAX {
+        return Err(Failure::new("the passphrase is longer than 4 KiB", "take a shorter one"));
+    }
+    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).as_bytes().to_vec()))
 }
 
 /// Asks on the terminal, without showing what is typed.
-fn ask(prompt: &str) -> Outcome<Vec<u8>> {
+fn ask(prompt: &str) -> Outcome<Zeroizing<Vec<u8>>> {
     let echo = |mode: &str| Command::new("stty").arg(mode).stdin(Stdio::inherit()).status();
     eprint!("{prompt}");
     let hidden = echo("-echo").is_ok_and(|status| status.success());
@@ -486,4 +490,28 @@ async fn release(context: &Context, root: &RootArgument, custodian: &Path, passp
         return Err(Failure::silent(failure::FAILURE));
     }
     Err(Failure::new("not every machine took its piece", "`phala recovery release` can be said again at any time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passphrase_is_a_line_of_at_most_so_many_bytes() {
+        assert_eq!(*first_line(&b"correct horse\r\nbattery"[..]).unwrap(), b"correct horse");
+        assert_eq!(*first_line(&b"no end"[..]).unwrap(), b"no end");
+        let longest = vec![b'a'; PASSPHRASE_BYTES_MAX as usize];
+        assert_eq!(*first_line(longest.as_slice()).unwrap(), longest);
+        let longer = vec![b'a'; PASSPHRASE_BYTES_MAX as usize + 1];
+        assert!(first_line(longer.as_slice()).unwrap_err().hint().is_some());
+    }
+
+    #[test]
+    fn a_custodian_is_its_keys_or_its_file() {
+        let key = |n: u8| format!("0x{}", hex::encode([n; 32]));
+        let named = custodian(&format!("{}:{}", key(1), key(2))).unwrap();
+        assert_eq!((named.sealing, named.signing), (CustodianKey([1; 32]), CustodianKey([2; 32])));
+        assert!(custodian("0x12:0x34").unwrap_err().message().contains("no public key"));
+        assert!(custodian("/nowhere/custodian.json").is_err());
+    }
 }
