@@ -53,6 +53,7 @@ mod message;
 mod ports;
 mod root;
 mod round;
+mod seats;
 mod watch;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -65,6 +66,8 @@ mod tests;
 mod tests_of_incidents;
 #[cfg(test)]
 mod tests_of_rounds;
+#[cfg(test)]
+mod tests_of_seats;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;

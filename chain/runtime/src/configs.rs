@@ -9,7 +9,10 @@ use frame_support::{
 use frame_system::{EnsureRoot, limits};
 use pallet_custody::ProgramRoots as _;
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
-use phala_messages::{InstanceKey, ProgramId, Role, WorkerId, custody::RootGeneration};
+use phala_messages::{
+    InstanceKey, ProgramId, Role, WorkerId,
+    custody::{EpochRecord, RootGeneration},
+};
 use sp_runtime::{
     FixedPointNumber, Perquintill,
     traits::{Bounded, ConvertInto, One, OpaqueKeys},
@@ -287,4 +290,36 @@ impl pallet_custody::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type AdminOrigin = EnsureRoot<AccountId>;
     type WeightInfo = pallet_custody::weights::SubstrateWeight<Runtime>;
+}
+
+/// Recovery asks custody about seats, and gives them to other machines.
+pub struct Seats;
+
+impl pallet_key_recovery::Custody for Seats {
+    fn epoch(root: RootGeneration) -> Option<EpochRecord> {
+        let live = pallet_custody::LiveRoots::<Runtime>::get().contains(&root);
+        Custody::epoch_of(root).filter(|_| live)
+    }
+
+    fn instance(gatekeeper: &WorkerId) -> Option<InstanceKey> {
+        Custody::admitted_gatekeeper(gatekeeper)
+    }
+
+    fn may_take_seat(root: RootGeneration, gatekeeper: &WorkerId) -> bool {
+        Custody::may_take_seat(root, gatekeeper)
+    }
+
+    fn reseat(root: RootGeneration, seats: &[(u32, WorkerId)]) -> sp_runtime::DispatchResult {
+        Custody::reseat(root, seats)
+    }
+
+    fn rotate(root: RootGeneration) -> sp_runtime::DispatchResult {
+        Custody::rotate_from(root)
+    }
+}
+
+impl pallet_key_recovery::Config for Runtime {
+    type Custody = Seats;
+    type AdminOrigin = EnsureRoot<AccountId>;
+    type WeightInfo = pallet_key_recovery::weights::SubstrateWeight<Runtime>;
 }

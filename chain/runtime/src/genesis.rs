@@ -14,7 +14,7 @@
 
 use crate::{AccountId, constants::*, opaque::SessionKeys};
 use alloc::{vec, vec::Vec};
-use phala_messages::custody::Parameters;
+use phala_messages::{custody::Parameters, recovery::RecoveryParameters};
 #[cfg(not(feature = "production"))]
 use phala_units::PHA;
 use phala_units::Planck;
@@ -40,6 +40,10 @@ pub const CUSTODY: Parameters = Parameters {
     release_blocks: 7 * 24 * HOURS,
 };
 
+/// The times of recovery: a day in which a ceremony can be stopped, a week in which it must succeed.
+pub const RECOVERY: RecoveryParameters =
+    RecoveryParameters { delay_blocks: 24 * HOURS, silence_blocks: 4 * HOURS, lapse_blocks: 7 * 24 * HOURS };
+
 #[cfg(not(feature = "production"))]
 mod development {
     use super::*;
@@ -62,10 +66,17 @@ mod development {
         release_blocks: 10 * MINUTES,
         ..CUSTODY
     };
+    /// So fast that a ceremony can be watched: a root is lost after three refreshes that came to nothing.
+    const RECOVERY_DEV: RecoveryParameters =
+        RecoveryParameters { delay_blocks: 15, silence_blocks: 3 * MINUTES, lapse_blocks: HOURS };
     /// As many gatekeepers as validators; everything else as it counts.
     const CUSTODY_LOCAL: Parameters = Parameters { members: 4, members_min: 3, ..CUSTODY };
 
-    pub fn preset(validators: &[(Sr25519Keyring, Ed25519Keyring)], custody: Parameters) -> Value {
+    pub fn preset(
+        validators: &[(Sr25519Keyring, Ed25519Keyring)],
+        custody: Parameters,
+        recovery: RecoveryParameters,
+    ) -> Value {
         let accounts: Vec<AccountId> = Sr25519Keyring::well_known().map(|key| key.to_account_id()).collect();
         let keys: Vec<_> = validators
             .iter()
@@ -82,6 +93,7 @@ mod development {
             "sudo": { "key": Sr25519Keyring::Alice.to_account_id() },
             "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
             "custody": { "parameters": custody },
+            "recovery": { "parameters": recovery },
         })
     }
 
@@ -89,10 +101,12 @@ mod development {
         use Ed25519Keyring as E;
         use Sr25519Keyring as S;
         match id {
-            "dev" | sp_genesis_builder::DEV_RUNTIME_PRESET => Some(preset(&[(S::Alice, E::Alice)], CUSTODY_DEV)),
+            "dev" | sp_genesis_builder::DEV_RUNTIME_PRESET => {
+                Some(preset(&[(S::Alice, E::Alice)], CUSTODY_DEV, RECOVERY_DEV))
+            }
             "local" | sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET => {
                 let all = [(S::Alice, E::Alice), (S::Bob, E::Bob), (S::Charlie, E::Charlie), (S::Dave, E::Dave)];
-                Some(preset(&all, CUSTODY_LOCAL))
+                Some(preset(&all, CUSTODY_LOCAL, RECOVERY))
             }
             _ => None,
         }
@@ -114,6 +128,7 @@ mod production {
                 "babe": { "epochConfig": EPOCH_CONFIGURATION },
                 "registry": { "root": { "root": "intel", "certificate": hex::encode(INTEL_ROOT_DER) } },
                 "custody": { "parameters": CUSTODY },
+                "recovery": { "parameters": RECOVERY },
             })
         })
     }

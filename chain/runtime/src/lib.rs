@@ -126,6 +126,7 @@ frame_support::construct_runtime!(
         Registry: pallet_registry = 50,
         Programs: pallet_programs = 51,
         Custody: pallet_custody = 52,
+        Recovery: pallet_key_recovery = 53,
     }
 );
 

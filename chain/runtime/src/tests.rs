@@ -100,6 +100,33 @@ fn calls_are_encoded_as_the_runtime_encodes_them() {
             pallet_programs::Call::command { program, sealed: vec![1; 300].try_into().unwrap_or_default() }.into(),
         ),
         (
+            Call::Recovery(Box::new(calls::Recovery::Bind {
+                root: RootGeneration(1),
+                place: 2,
+                gatekeeper: WorkerId([8; 32]),
+            })),
+            pallet_key_recovery::Call::bind { root: RootGeneration(1), place: 2, gatekeeper: WorkerId([8; 32]) }.into(),
+        ),
+        (
+            Call::Recovery(Box::new(calls::Recovery::Appoint { threshold: 2, custodians: Default::default() })),
+            pallet_key_recovery::Call::appoint { threshold: 2, custodians: Default::default() }.into(),
+        ),
+        (
+            Call::Recovery(Box::new(calls::Recovery::TakeSeat { taken: taken() })),
+            pallet_key_recovery::Call::take_seat { taken: taken() }.into(),
+        ),
+        (
+            Call::Recovery(Box::new(calls::Recovery::StoreOutput {
+                root: RootGeneration(1),
+                output: vec![1; 300].try_into().unwrap_or_default(),
+            })),
+            pallet_key_recovery::Call::store_output {
+                root: RootGeneration(1),
+                output: vec![1; 300].try_into().unwrap_or_default(),
+            }
+            .into(),
+        ),
+        (
             Call::Registry(calls::Registry::AllowMeasurement {
                 role: phala_messages::Role::Gatekeeper,
                 measurement: phala_messages::Hash([5; 32]),
@@ -128,6 +155,12 @@ fn calls_are_encoded_as_the_runtime_encodes_them() {
     for (ours, theirs) in pairs {
         assert_eq!(ours.encode(), theirs.encode(), "{ours:?}");
     }
+}
+
+fn taken() -> phala_messages::custody::Signed<phala_messages::recovery::SeatTaken> {
+    let (root, ceremony) = (RootGeneration(1), phala_messages::recovery::CeremonyNumber(3));
+    let message = phala_messages::recovery::SeatTaken { root, ceremony, place: 2, gatekeeper: WorkerId([8; 32]) };
+    phala_messages::custody::Signed { message, signature: [9; 64] }
 }
 
 #[test]
@@ -184,6 +217,16 @@ fn storage_lies_where_clients_look_for_it() {
     assert_eq!(storage::key_record(&program), pallet_programs::KeyRecords::<Runtime>::hashed_key_for(program));
     assert_eq!(storage::timestamp_now(), pallet_timestamp::Now::<Runtime>::hashed_key().to_vec());
     assert_eq!(storage::grandpa_authorities(), pallet_grandpa::Authorities::<Runtime>::hashed_key().to_vec());
+    let (root, set) = (RootGeneration(1), phala_messages::recovery::SetNumber(2));
+    assert_eq!(storage::recovery_parameters(), pallet_key_recovery::RecoveryTimes::<Runtime>::hashed_key().to_vec());
+    assert_eq!(storage::custodians(), pallet_key_recovery::Custodians::<Runtime>::hashed_key().to_vec());
+    assert_eq!(storage::custodian_set(set), pallet_key_recovery::CustodianSets::<Runtime>::hashed_key_for(set));
+    assert_eq!(storage::seat_backup(root, 3), pallet_key_recovery::Backups::<Runtime>::hashed_key_for(root, 3));
+    assert_eq!(storage::output_epoch(root), pallet_key_recovery::OutputEpochs::<Runtime>::hashed_key_for(root));
+    assert_eq!(storage::epoch_output(root), pallet_key_recovery::EpochOutputs::<Runtime>::hashed_key_for(root));
+    assert_eq!(storage::active_ceremonies(), pallet_key_recovery::ActiveCeremonies::<Runtime>::hashed_key().to_vec());
+    assert_eq!(storage::ceremony(root), pallet_key_recovery::Ceremonies::<Runtime>::hashed_key_for(root));
+    assert_eq!(storage::ceremony_outcome(root), pallet_key_recovery::Outcomes::<Runtime>::hashed_key_for(root));
     let (_, account) = alice();
     assert_eq!(
         storage::account(&account),

@@ -63,6 +63,7 @@ enum Verb {
     Programs(verbs::programs::Programs),
     Verify(verbs::verify::Verify),
     Gatekeeper(verbs::gatekeeper::Gatekeeper),
+    Recovery(verbs::recovery::Recovery),
     Account(verbs::account::Account),
     Completions(verbs::completions::Completions),
 }
@@ -126,6 +127,7 @@ async fn run(verb: Verb, context: &Context) -> Outcome {
         Verb::Programs(verb) => verb.run(context).await,
         Verb::Verify(verb) => verb.run(context),
         Verb::Gatekeeper(verb) => verb.run(context).await,
+        Verb::Recovery(verb) => verb.run(context).await,
         Verb::Account(verb) => verb.run(context).await,
         Verb::Completions(verb) => verb.run(&mut Cli::command()),
     }
@@ -151,6 +153,7 @@ mod tests {
                 "logs" => &["hello"],
                 "verify" => &["receipt.json"],
                 "account" => &["list"],
+                "recovery" => &["status"],
                 "completions" => &["bash"],
                 _ => &[],
             };

@@ -12,6 +12,7 @@ pub mod gatekeeper;
 pub mod logs;
 pub mod new;
 pub mod programs;
+pub mod recovery;
 pub mod send;
 pub mod status;
 pub mod up;

@@ -12,6 +12,8 @@
 //! account   who signs: sr25519 keys, key files, addresses
 //! submit    an extrinsic on its way into a finalised block, and what came of it
 //! cluster   found a cluster and give it workers
+//! custodian a recovery custodian's keys, and their file
+//! recovery  backups of key shares by proof, and a ceremony's steps
 //! deploy    a component becomes a program that answers
 //! programs  find programs by id, prefix or name
 //! call      an encrypted query, and its receipt
@@ -30,12 +32,14 @@ mod call;
 mod client;
 mod cluster;
 mod complaints;
+mod custodian;
 mod custody;
 mod deploy;
 mod logs;
 mod moves;
 pub mod network;
 mod programs;
+mod recovery;
 mod refusals;
 mod rpc;
 mod send;
@@ -50,12 +54,14 @@ pub use call::{Answer, CallError, Problem, Query, ReceiptError, Streamed};
 pub use client::{AccountState, ChainError, Client, HEAD_AGE_MS_MAX, Head, now};
 pub use cluster::{ClusterError, assign_worker_call, create_cluster_call};
 pub use complaints::Complaint;
+pub use custodian::{CustodianError, CustodianFile, CustodianKeys};
 pub use custody::{Consent, CustodyState, Guard, Root, approve_call, bond_call};
 pub use deploy::{DeployError, Deployed, Deployment, Step};
 pub use logs::{LogLine, LogsError};
 pub use moves::{LiveRoot, RotateError, Rotated, Rotation, Upgrade, Upgraded};
 pub use network::{Network, NetworkError};
 pub use programs::{Listed, ResolveError};
+pub use recovery::{RecoveryError, RecoveryState, SeatCheck, SeatState};
 pub use rpc::HttpRpc;
 pub use send::{Command, SendError, Sent};
 pub use submit::{Applied, Pending, SubmitError};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! loop   observe ─► rounds ─► ask others ─► tell the chain
-//! HTTP   /v1/peer  /v1/key  (sealed)      /v1/output  /v1/delivery  (plain: public things)
+//! HTTP   /v1/peer  /v1/key  (sealed)      /v1/output  /v1/delivery  (plain: public things)  /v1/recovery  (sealed inside)
 //! ```
 
 use crate::{
@@ -25,8 +25,9 @@ use phala_machine::{
 };
 use phala_messages::{
     Account, GenesisHash, Hash, ParticipantKey, Role, WorkerId,
-    calls::{Call, Custody},
+    calls::{Call, Custody, Recovery},
     custody::{Candidacy, CustodyMessage, DeliveryBatch, EpochNumber, RootGeneration, RoundNumber, Signed, place_of},
+    recovery::RECOVERY_PATH,
     registration::Endpoint,
     release::{DELIVERY_PATH, KEY_PATH, OUTPUT_PATH},
     transcript::sha256,
@@ -166,7 +167,8 @@ impl Gatekeeper {
         let mut observer = Observer::new(self.member.clone(), rpc, self.proofs.clone(), follower);
         let mut tasks = JoinSet::new();
         loop {
-            let held = self.rounds().shares().roots();
+            let held = self.rounds().roots();
+            let held = self.settle(held).unwrap_or_default();
             match observer.observe(&held).await {
                 Ok(None) => {}
                 Ok(Some(view)) => self.take_view(view).await,
@@ -203,7 +205,7 @@ impl Gatekeeper {
     }
 
     /// Stops when there is doubt.
-    fn settle<T>(&self, outcome: Result<T, Doubt>) -> Option<T> {
+    pub(crate) fn settle<T>(&self, outcome: Result<T, Doubt>) -> Option<T> {
         match outcome {
             Ok(value) => Some(value),
             Err(doubt) => {
@@ -295,7 +297,9 @@ impl Gatekeeper {
         if view.own().is_none() {
             return;
         }
-        let mut calls: Vec<Call> = self.rounds().says(&view).into_iter().map(|say| self.call(say)).collect();
+        let mut says = self.rounds().says(&view);
+        says.extend(self.rounds().says_of_recovery(&view));
+        let mut calls: Vec<Call> = says.into_iter().map(|say| self.call(say)).collect();
         let batch = self.deliveries().observe(&view);
         if let Some(Some(batch)) = self.settle(batch) {
             calls.push(Call::Custody(Box::new(Custody::LogDeliveries { batch: self.signed::<DeliveryBatch>(batch) })));
@@ -320,6 +324,10 @@ impl Gatekeeper {
             Say::Confirm(message) => Custody::Confirm { confirmation: self.signed(message) },
             Say::Report(message) => Custody::ReportOutput { report: Box::new(self.signed(message)) },
             Say::Complain(message) => Custody::Complain { complaint: Box::new(self.signed(message)) },
+            Say::Backup(message) => return recovery(Recovery::StoreBackup { backup: Box::new(self.signed(*message)) }),
+            Say::Output(root, output) => return recovery(Recovery::StoreOutput { root, output }),
+            Say::Object(message) => return recovery(Recovery::Object { objection: self.signed(message) }),
+            Say::Take(message) => return recovery(Recovery::TakeSeat { taken: self.signed(message) }),
         }))
     }
 
@@ -357,6 +365,7 @@ impl Gatekeeper {
                 count.fetch_add(1, Ordering::Relaxed);
                 peers::seal_answer(sealer, reply.encode())
             }
+            RECOVERY_PATH => Ok(self.recover(bytes).await.encode()),
             OUTPUT_PATH => {
                 let epoch =
                     EpochNumber::decode_all(&mut &*bytes).map_err(|_| Problem::Malformed("an epoch's number"))?;
@@ -496,6 +505,10 @@ impl Gatekeeper {
     pub fn evidence(&self) -> Option<Arc<Vec<u8>>> {
         self.member.evidence()
     }
+}
+
+fn recovery(call: Recovery) -> Call {
+    Call::Recovery(Box::new(call))
 }
 
 /// A root, as a gatekeeper's status shows it.

@@ -9,6 +9,7 @@
 //! # The journeys, and where they pass
 //! ```text
 //! a round     observer ─► view ─► rounds ─► dealing ─► peers ─► (another) playing ─► (chain) ─► shares
+//! recovery    shares ─► backup ─► (chain)      (custodians) ─► recover ─► seats ─► (chain) ─► shares
 //! a key       (worker) ─► release ─► deliveries ─► (worker), and batch by batch to the chain
 //! ```
 //! | file | knows |
@@ -20,6 +21,8 @@
 //! | `dealing`, `playing`, `shares` | the dealer's part, the player's part, what stays |
 //! | `release` | who may have a part of a key |
 //! | `deliveries` | what was given out, and the proof of it |
+//! | `backup` | its own key share in pieces for custodians |
+//! | `recover`, `seats` | the place of a member that is lost: piece by piece, then whole |
 //! | `danger` | what a thief would have, for drills |
 //! | `gatekeeper`, `problem` | all of it in motion; what it says instead of an answer |
 //!
@@ -28,11 +31,13 @@
 //! - It deals one polynomial in a round, whatever crashes. Its seed is sealed on disk before the first dealing leaves.
 //! - It acknowledges a dealing only when it lies sealed on disk.
 //! - A key share counts only while the chain names its output as the root's current epoch.
+//! - It takes a lost seat only where the finalised chain binds it to one, after the delay, from as many custodians as it takes.
 //! - No part of a key leaves unless a finalised block, not older than 20 blocks, says that the worker runs the program; nor
 //!   before the delivery was noted down.
 //! - Of two processes with one identity at most one goes on. What doubts itself stops and forgets.
 //! - No input panics it; every refusal has a name that stays.
 
+mod backup;
 pub mod danger;
 pub mod dealing;
 pub mod deliveries;
@@ -43,8 +48,10 @@ mod orders;
 pub mod peers;
 pub mod playing;
 pub mod problem;
+mod recover;
 pub mod release;
 pub mod rounds;
+mod seats;
 pub mod shares;
 pub mod view;
 

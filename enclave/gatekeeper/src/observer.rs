@@ -7,7 +7,7 @@
 //! ```
 //! What the last view needed is asked for first, in one proof; only what is new costs another.
 
-use crate::view::{RootView, RoundView, View};
+use crate::view::{RecoveryView, RootView, RoundView, SeatView, View};
 use codec::Decode;
 use phala_follow::{Finalized, FollowError, Follower, Head, Rpc};
 pub use phala_machine::proofs::{NodeProofs, Proofs, Values};
@@ -18,7 +18,8 @@ use phala_machine::{
 };
 use phala_messages::{
     Hash, Role, WorkerId, WorkerRecord,
-    custody::{DeliveryHead, EpochNumber, EpochRecord, Parameters, RootGeneration, RootRecord, RoundNumber},
+    custody::{DeliveryHead, EpochNumber, EpochRecord, Parameters, RootGeneration, RootRecord, RoundNumber, place_of},
+    recovery::{CeremonyRecord, CustodianSet, EpochOutput, SeatBackup},
     storage,
 };
 use phala_units::UnixMillis;
@@ -112,6 +113,8 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             storage::newest_round(),
             storage::open_root(),
             storage::delivery_head(&me),
+            storage::custodians(),
+            storage::active_ceremonies(),
         ];
         reader.fetch(self.keys.iter().cloned().chain(always)).await?;
         let time = UnixMillis(reader.get("time", storage::timestamp_now()).await?.unwrap_or_default());
@@ -131,7 +134,11 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         let mut wanted: BTreeSet<RootGeneration> = held.iter().copied().collect();
         wanted.extend(reader.get::<RootGeneration>("open root", storage::open_root()).await?);
         wanted.extend(round.as_ref().map(|round| round.record.root));
+        let active: Vec<RootGeneration> =
+            reader.get("ceremonies", storage::active_ceremonies()).await?.unwrap_or_default();
+        wanted.extend(&active);
         let (roots, epochs) = roots(&mut reader, &wanted, round.as_deref()).await?;
+        let recovery = recovery(&mut reader, &me, &active, &roots).await?;
         let machines = machines(&mut reader, &me, round.as_deref(), &epochs).await?;
         // What this process stands for is judged at every head, also when its own code was taken off the list.
         let listed = match &own {
@@ -150,6 +157,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             epochs,
             machines,
             delivered: delivered.unwrap_or_default(),
+            recovery,
             head: Some(head),
         })
     }
@@ -184,6 +192,52 @@ async fn roots(
         roots.insert(root, RootView { record, epoch });
     }
     Ok((roots, epochs))
+}
+
+/// What the chain has of this gatekeeper's seats, and what it wants of it.
+async fn recovery(
+    reader: &mut Reader<'_>,
+    me: &WorkerId,
+    active: &[RootGeneration],
+    roots: &Roots,
+) -> Result<RecoveryView, ObserveError> {
+    let custodians: Option<CustodianSet> = reader.get("custodians", storage::custodians()).await?;
+    let mut view = RecoveryView { custodians, ..RecoveryView::default() };
+    let held = roots.values().filter_map(|seen| seen.epoch.as_ref());
+    let held: Vec<_> = held.filter_map(|epoch| Some((epoch.root, place_of(&epoch.members, me)?))).collect();
+    let keys =
+        held.iter().flat_map(|(root, place)| [storage::seat_backup(*root, *place), storage::output_epoch(*root)]);
+    reader.fetch(keys.chain(active.iter().map(|root| storage::ceremony(*root)))).await?;
+    for (root, place) in held {
+        let backup: Option<SeatBackup> = reader.get("backup", storage::seat_backup(root, place)).await?;
+        view.backed.extend(backup.map(|backup| (root, (backup.epoch, backup.set))));
+        view.outputs
+            .extend(reader.get("output's epoch", storage::output_epoch(root)).await?.map(|epoch| (root, epoch)));
+    }
+    for root in active {
+        let Some(ceremony) = reader.get::<CeremonyRecord>("ceremony", storage::ceremony(*root)).await? else {
+            continue;
+        };
+        if let Some(seat) = ceremony.seat_of(me) {
+            view.seats.extend(seat_view(reader, *root, seat.place).await?.map(|seat| (*root, Arc::new(seat))));
+        }
+        view.ceremonies.insert(*root, Arc::new(ceremony));
+    }
+    Ok(view)
+}
+
+/// What there is to know of a seat. None when the chain does not have all of it.
+async fn seat_view(
+    reader: &mut Reader<'_>,
+    root: RootGeneration,
+    place: u32,
+) -> Result<Option<SeatView>, ObserveError> {
+    reader.fetch([storage::seat_backup(root, place), storage::epoch_output(root)]).await?;
+    let backup: Option<SeatBackup> = reader.get("backup", storage::seat_backup(root, place)).await?;
+    let output: Option<EpochOutput> = reader.get("output", storage::epoch_output(root)).await?;
+    let (Some(backup), Some(output)) = (backup, output) else { return Ok(None) };
+    let set: Option<CustodianSet> = reader.get("custodians", storage::custodian_set(backup.set)).await?;
+    Ok(set.map(|set| SeatView { backup, set, output }))
 }
 
 /// All gatekeepers that this one may have to do with, as far as the chain admits them now.

@@ -3,7 +3,8 @@
 use crate::peers::PeerRequest;
 use phala_messages::{
     WorkerId,
-    custody::{Complaint, Confirmation, LogCommitment, OutputReport},
+    custody::{Complaint, Confirmation, LogCommitment, OutputReport, RootGeneration},
+    recovery::{EpochOutput, Objection, SeatBackup, SeatTaken},
 };
 
 /// A request to another gatekeeper.
@@ -26,4 +27,12 @@ pub enum Say {
     Report(OutputReport),
     /// See [`Complaint`].
     Complain(Complaint),
+    /// See [`SeatBackup`].
+    Backup(Box<SeatBackup>),
+    /// What an epoch came to.
+    Output(RootGeneration, EpochOutput),
+    /// See [`Objection`].
+    Object(Objection),
+    /// See [`SeatTaken`].
+    Take(SeatTaken),
 }

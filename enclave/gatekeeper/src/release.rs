@@ -25,7 +25,7 @@ use phala_machine::{Entropy, chain::read};
 use phala_messages::{
     ClusterId, ClusterRecord, CodeEpoch, GenesisHash, Hash, KeyRecord, ProgramId, ProgramRecord, Role, TransportKey,
     WorkerId, WorkerRecord,
-    custody::{RootGeneration, RootStatus},
+    custody::{RootGeneration, RootStatus, place_of},
     limits::KEY_QUERY_BLOCK_AGE_MAX,
     release::{Delivery, KeyAnswer, KeyQuery, KeyReply, ReleaseRefusal, SignedKeyQuery, seal_info},
     storage,
@@ -247,7 +247,9 @@ impl Gatekeeper {
             tracing::error!(%error, "a delivery cannot be noted down; nothing is given out");
             ReleaseRefusal::NotLogged
         })?;
-        let member = phala_messages::ParticipantKey(self.participant.0);
+        // A seat that this machine took over keeps the participant key under which its epoch knows it.
+        let place = place_of(&epoch.members, &self.identity.worker).ok_or(ReleaseRefusal::NoKeyShare)?;
+        let member = epoch.members.get(place as usize).ok_or(ReleaseRefusal::NoKeyShare)?.participant;
         Ok(KeyAnswer { epoch: epoch.epoch, output: epoch.output_hash, member, sealed })
     }
 

@@ -17,10 +17,14 @@
 //!   [`LATE_BLOCKS`] the logs, for players that were cut off.
 //! - A member that was cut off while the others finished computes its key share from their logs afterwards.
 
+mod keeping;
+
 use crate::{
+    backup::Backups,
     dealing::{Deal, Start},
     peers::{PeerAnswer, PeerRefusal, PeerReply, PeerRequest, Sensitive},
     playing::{Play, Received},
+    seats::Seats,
     shares::Shares,
     view::{RoundView, View},
 };
@@ -112,6 +116,8 @@ pub struct Rounds {
     mark: Option<Mark>,
     attempt: Option<Attempt>,
     shares: Shares,
+    seats: Seats,
+    backups: Backups,
     /// Outputs that were fetched from others, by the hash that the chain has of them.
     outputs: BTreeMap<EpochNumber, Arc<Output>>,
     asked: u32,
@@ -144,8 +150,9 @@ impl Rounds {
             None => None,
         };
         let shares = Shares::open(cabinet.clone(), mark.map(|mark| mark.number))?;
-        let (attempt, outputs) = (None, BTreeMap::new());
-        Ok(Self { genesis, me, signer: Signer::new(&seed), cabinet, entropy, mark, attempt, shares, outputs, asked: 0 })
+        let seats = Seats::open(cabinet.clone(), genesis, me)?;
+        let (attempt, outputs, backups, signer) = (None, BTreeMap::new(), Backups::default(), Signer::new(&seed));
+        Ok(Self { genesis, me, signer, cabinet, entropy, mark, attempt, shares, seats, backups, outputs, asked: 0 })
     }
 
     /// The key that this gatekeeper deals and acknowledges with.
@@ -181,6 +188,7 @@ impl Rounds {
     pub fn forget(&mut self) {
         self.attempt = None;
         self.shares.forget();
+        self.seats.forget();
     }
 
     // ---- what the chain shows
@@ -194,7 +202,7 @@ impl Rounds {
         let held = self.shares.roots().into_iter().filter_map(|root| self.shares.epoch(root));
         let held: Vec<_> = held.filter_map(|epoch| Some((epoch, self.shares.output(epoch)?))).collect();
         self.outputs.extend(held);
-        self.shares.settle(view)?;
+        self.settle(view)?;
         self.outputs.retain(|epoch, _| view.epochs.contains_key(epoch));
         let Some(seen) = view.round.clone() else { return Ok(()) };
         if self.attempt.as_ref().is_none_or(|attempt| attempt.number != seen.record.number) {
@@ -206,13 +214,14 @@ impl Rounds {
     /// Enters a round, or enters it again after a crash.
     fn enter(&mut self, view: &View, seen: &RoundView) -> Result<(), Doubt> {
         let record = &seen.record;
-        let own = |members: &[Member]| {
+        let dealer = self.seats.dealer(&self.signer, record).key();
+        let own = |members: &[Member], key: ParticipantKey| {
             let place = place_of(members, &self.me)?;
             // Somebody else's key under this gatekeeper's name: it cannot play with that.
             let member = members.get(place as usize)?;
-            (member.participant.0 == self.signer.key().0).then_some(place)
+            (member.participant.0 == key.0).then_some(place)
         };
-        let (dealer_place, player_place) = (own(&record.dealers), own(&record.players));
+        let (dealer_place, player_place) = (own(&record.dealers, dealer), own(&record.players, self.signer.key()));
         let resumed = match self.mark {
             Some(mark) if mark.number > record.number => return Ok(()),
             Some(mark) if mark.number == record.number && mark.closed => return Ok(()),
@@ -323,7 +332,7 @@ impl Rounds {
             entropy: &*self.entropy,
             names: Names(record.number),
             round: &attempt.round,
-            signer: &self.signer,
+            signer: self.seats.dealer(&self.signer, record),
             old_share: old_output.and_then(|output| self.shares.dealt_from(record.root, &output)),
             may_draw: admitted.is_some_and(|admitted| admitted < record.opened),
         };

@@ -54,6 +54,10 @@ pub(crate) struct Share {
 }
 
 impl Share {
+    pub(crate) const fn new(root: RootGeneration, output: Arc<Output>, share: KeyShare) -> Self {
+        Self { root, output, share }
+    }
+
     fn seal(&self, cabinet: &Cabinet, name: &str, epoch: EpochNumber) -> Result<(), Doubt> {
         let share = self.share.bytes_to_seal().to_vec();
         let stored = Stored { epoch, root: self.root, output: self.output.encode(), share };
@@ -117,6 +121,21 @@ impl Shares {
         self.held.values().find(|(held, _)| *held == epoch).map(|(_, share)| share.output.clone())
     }
 
+    /// The epoch and the key share of `root` that is held.
+    pub(crate) fn held(&self, root: RootGeneration) -> Option<(EpochNumber, &KeyShare)> {
+        self.held.get(&root).map(|(epoch, share)| (*epoch, &share.share))
+    }
+
+    /// Holds the key share of a seat that the chain has given to this machine.
+    pub(crate) fn adopt(&mut self, epoch: EpochNumber, share: Share) -> Result<(), Doubt> {
+        let root = share.root;
+        if self.epoch(root).is_some_and(|held| held >= epoch) {
+            return Ok(());
+        }
+        self.erase(root)?;
+        self.hold(epoch, share)
+    }
+
     /// The key share to deal from, if it belongs to `previous`.
     pub(crate) fn dealt_from(&self, root: RootGeneration, previous: &Output) -> Option<&KeyShare> {
         let (_, share) = self.held.get(&root)?;
@@ -178,16 +197,22 @@ impl Shares {
             return Ok(false);
         }
         let Some(pending) = self.pending.take() else { return Ok(false) };
+        self.hold(epoch.epoch, pending)?;
+        self.drop_pending(epoch.round)?;
+        tracing::info!(epoch = epoch.epoch.0, root = root.0, "holding a key share of the new epoch");
+        Ok(true)
+    }
+
+    fn hold(&mut self, epoch: EpochNumber, share: Share) -> Result<(), Doubt> {
+        let root = share.root;
         let mut roots = index(&self.cabinet)?;
         if !roots.contains(&root) {
             roots.push(root);
             self.cabinet.put(INDEX, &roots.encode())?;
         }
-        pending.seal(&self.cabinet, &share_name(root), epoch.epoch)?;
-        self.held.insert(root, (epoch.epoch, pending));
-        self.drop_pending(epoch.round)?;
-        tracing::info!(epoch = epoch.epoch.0, root = root.0, "holding a key share of the new epoch");
-        Ok(true)
+        share.seal(&self.cabinet, &share_name(root), epoch)?;
+        self.held.insert(root, (epoch, share));
+        Ok(())
     }
 
     fn erase(&mut self, root: RootGeneration) -> Result<(), Doubt> {

@@ -9,6 +9,7 @@ use phala_machine::Standing;
 use phala_messages::{
     BlockRef, WorkerId, WorkerRecord,
     custody::{DeliveryHead, EpochNumber, EpochRecord, Parameters, RootGeneration, RootRecord, RoundLogs, RoundRecord},
+    recovery::{CeremonyRecord, CustodianSet, EpochOutput, SeatBackup, SetNumber},
 };
 use phala_units::UnixMillis;
 use std::{collections::BTreeMap, sync::Arc};
@@ -35,6 +36,32 @@ pub struct RootView {
     pub epoch: Option<Arc<EpochRecord>>,
 }
 
+/// What a machine must know of the seat that it is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatView {
+    /// The seat's backup.
+    pub backup: SeatBackup,
+    /// The custodians for whom it was made.
+    pub set: CustodianSet,
+    /// What the epoch came to.
+    pub output: EpochOutput,
+}
+
+/// What concerns recovery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryView {
+    /// For whom backups are made. None before any were appointed.
+    pub custodians: Option<CustodianSet>,
+    /// Of which epoch, and for which custodians, the chain has a backup of this gatekeeper's own seats.
+    pub backed: BTreeMap<RootGeneration, (EpochNumber, SetNumber)>,
+    /// Of which epoch the chain keeps the output.
+    pub outputs: BTreeMap<RootGeneration, EpochNumber>,
+    /// Ceremonies that stand.
+    pub ceremonies: BTreeMap<RootGeneration, Arc<CeremonyRecord>>,
+    /// Seats that this machine is bound to.
+    pub seats: BTreeMap<RootGeneration, Arc<SeatView>>,
+}
+
 /// What a gatekeeper sees of the chain.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -58,6 +85,8 @@ pub struct View {
     pub machines: BTreeMap<WorkerId, Arc<WorkerRecord>>,
     /// Where the log of this gatekeeper's deliveries stands on chain.
     pub delivered: DeliveryHead,
+    /// Backups and ceremonies.
+    pub recovery: RecoveryView,
 }
 
 impl View {
@@ -74,6 +103,7 @@ impl View {
             epochs: BTreeMap::new(),
             machines: BTreeMap::new(),
             delivered: DeliveryHead::default(),
+            recovery: RecoveryView::default(),
         }
     }
 

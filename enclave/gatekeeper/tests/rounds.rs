@@ -174,6 +174,7 @@ impl World {
             epochs,
             machines: (0..self.nodes.len()).map(|n| (id(n), machine(n))).collect(),
             delivered: DeliveryHead::default(),
+            recovery: Default::default(),
         }
     }
 
@@ -279,7 +280,7 @@ impl World {
                         let before = *self.outputs.entry(report.round).or_insert(report.output_hash);
                         assert_eq!(before, report.output_hash, "seed {}: two outputs of one round", self.seed);
                     }
-                    Say::Confirm(_) | Say::Complain(_) => {}
+                    _ => {}
                 }
                 if !self.chance.percent(self.faults.mute) {
                     let (custody, now) = (&mut self.custody, self.block);
@@ -289,6 +290,7 @@ impl World {
                         Say::Confirm(message) => custody.confirm(message, now),
                         Say::Report(message) => custody.report(message, now),
                         Say::Complain(message) => custody.complain(message),
+                        other => panic!("no custodians were appointed: {other:?}"),
                     };
                 }
             }

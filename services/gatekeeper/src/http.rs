@@ -4,6 +4,7 @@
 //! POST /v1/key       a worker's sealed query for its part of a program's key
 //! POST /v1/peer      a gatekeeper's sealed request
 //! POST /v1/output    what an epoch came to · POST /v1/delivery   the proof of a delivery
+//! POST /v1/recovery  a custodian's piece of a lost seat
 //! GET  /v1/info      who this is, how it stands, and its consent to whoever bonds for it
 //! GET  /metrics · /health
 //! ```
@@ -24,6 +25,7 @@ use phala_machine::problem::PROBLEM_TYPE;
 use phala_messages::{
     Account,
     limits::GATEKEEPER_REQUEST_BYTES_MAX,
+    recovery::RECOVERY_PATH,
     release::{DELIVERY_PATH, OUTPUT_PATH},
 };
 use serde_json::json;
@@ -73,7 +75,7 @@ impl Service {
                 }
                 _ => return Err(Problem::Malformed("the body did not arrive")),
             };
-            let kind = if [OUTPUT_PATH, DELIVERY_PATH].contains(&path.as_str()) {
+            let kind = if [OUTPUT_PATH, DELIVERY_PATH, RECOVERY_PATH].contains(&path.as_str()) {
                 "application/octet-stream"
             } else {
                 RESPONSE_TYPE

@@ -9,3 +9,4 @@ mod hostile;
 mod journeys;
 mod lying_hosts;
 mod moves;
+mod recovery;

@@ -11,6 +11,7 @@
 //! seal      keep bytes on somebody else's disk: XChaCha20-Poly1305
 //! sign      Ed25519 (machines), sr25519 verification (people)
 //! hpke      seal one message to a public key: RFC 9180, for commands
+//! passphrase  keep a key in a file: PBKDF2-HMAC-SHA-512 (RFC 8018)
 //! channel   converse with a worker: OHTTP (RFC 9458) carrying binary HTTP (RFC 9292), for queries
 //! ```
 //!
@@ -27,6 +28,8 @@ extern crate alloc;
 pub mod channel;
 mod derive;
 pub mod hpke;
+#[cfg(feature = "passphrase")]
+pub mod passphrase;
 mod seal;
 mod secret;
 mod sign;

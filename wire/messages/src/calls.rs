@@ -17,10 +17,13 @@ use crate::{
     },
     ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
     moves::{Keep, SignedMoved},
+    limits::CUSTODIANS_MAX,
     program::{Manifest, Name, SignedReady},
+    recovery::{Custodian, CustodianCall, EpochOutput, Objection, RecoveryParameters, SeatBackup, SeatTaken},
     registration::{Role, Submission},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
+use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Compact, Encode};
 use sp_crypto_hashing::blake2_256;
 
@@ -45,6 +48,9 @@ pub enum Call {
     /// Gatekeepers and their key shares.
     #[codec(index = 52)]
     Custody(Box<Custody>),
+    /// Backups of key shares, and ceremonies.
+    #[codec(index = 53)]
+    Recovery(Box<Recovery>),
 }
 
 /// An account as an address: `MultiAddress::Id`.
@@ -283,6 +289,79 @@ pub enum Custody {
     LogDeliveries {
         /// Signed by its instance.
         batch: Signed<DeliveryBatch>,
+    },
+}
+
+/// Calls of `pallet-key-recovery`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Recovery {
+    /// Governance appoints custodians.
+    #[codec(index = 0)]
+    Appoint {
+        /// How many pieces give a key share.
+        threshold: u32,
+        /// Who.
+        custodians: BoundedVec<Custodian, ConstU32<CUSTODIANS_MAX>>,
+    },
+    /// Governance sets times.
+    #[codec(index = 1)]
+    SetParameters {
+        /// All of them.
+        parameters: RecoveryParameters,
+    },
+    /// Governance announces a ceremony.
+    #[codec(index = 2)]
+    Announce {
+        /// For which master key.
+        root: RootGeneration,
+    },
+    /// Governance gives a ceremony up.
+    #[codec(index = 3)]
+    Cancel {
+        /// For which master key.
+        root: RootGeneration,
+    },
+    /// Governance binds a machine to a seat.
+    #[codec(index = 4)]
+    Bind {
+        /// Of which master key.
+        root: RootGeneration,
+        /// The seat.
+        place: u32,
+        /// The machine.
+        gatekeeper: WorkerId,
+    },
+    /// A gatekeeper backs its key share up. Carries its own authority.
+    #[codec(index = 5)]
+    StoreBackup {
+        /// Signed by its instance.
+        backup: Box<Signed<SeatBackup>>,
+    },
+    /// Anyone stores what an epoch came to. Carries its own authority: its hash.
+    #[codec(index = 6)]
+    StoreOutput {
+        /// Of which master key.
+        root: RootGeneration,
+        /// The round's output, encoded.
+        output: EpochOutput,
+    },
+    /// A custodian calls for a ceremony. Carries its own authority.
+    #[codec(index = 7)]
+    CallFor {
+        /// Signed by the custodian.
+        call: Signed<CustodianCall>,
+    },
+    /// A member is there. Carries its own authority.
+    #[codec(index = 8)]
+    Object {
+        /// Signed by its instance.
+        objection: Signed<Objection>,
+    },
+    /// A machine holds the key share of its seat. Carries its own authority.
+    #[codec(index = 9)]
+    TakeSeat {
+        /// Signed by its instance.
+        taken: Signed<SeatTaken>,
     },
 }
 

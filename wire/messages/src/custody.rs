@@ -76,6 +76,8 @@ macro_rules! number {
     };
 }
 
+pub(crate) use number;
+
 number!(
     /// An attempt at a round. A number is never used again, not even of a round that came to nothing.
     RoundNumber(u64), "round"
@@ -421,6 +423,8 @@ macro_rules! message {
         }
     };
 }
+
+pub(crate) use message;
 
 /// gatekeeper → account: you may bond for me. Signed by the gatekeeper's **identity**, so that nobody bonds for a
 /// machine that is not theirs.

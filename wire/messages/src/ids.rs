@@ -105,6 +105,10 @@ id!(
     Account
 );
 id!(
+    /// A recovery custodian's public key: X25519 where pieces are sealed to it, Ed25519 where it signs.
+    CustodianKey
+);
+id!(
     /// A hash; the field it stands in says of what.
     Hash
 );

@@ -18,6 +18,7 @@
 //! anchor        worker → chain: after so many commands my state is this
 //! moves         owner, worker → chain: other code, another key; the state lies under it now
 //! custody       gatekeeper → chain: how key shares are made, handed on and delivered
+//! recovery      gatekeeper, custodian → chain: backups of key shares, and the ceremony that brings them back
 //! release       worker → gatekeeper: a part of a program's key, and what is noted down of it
 //! refusal       chain → worker: why a message is not taken
 //! address       hosts and URLs, as people write them
@@ -48,6 +49,7 @@ pub mod moves;
 pub mod program;
 pub mod query;
 pub mod receipt;
+pub mod recovery;
 pub mod refusal;
 pub mod registration;
 pub mod release;
@@ -58,8 +60,8 @@ pub use anchor::{Anchor, AnchorRecord, ResultLeaf};
 pub use attested::{Attested, Measurement, Root, TcbStatus, Tee};
 pub use command::{CommandRecord, SealedCommand};
 pub use ids::{
-    Account, BlockHash, ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, StateRoot,
-    TransportKey, WorkerId,
+    Account, BlockHash, ClusterId, CodeHash, CustodianKey, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId,
+    StateRoot, TransportKey, WorkerId,
 };
 pub use moves::{CodeEpoch, Keep, KeyName, KeyRecord};
 pub use program::{ClusterRecord, Manifest, ProgramLimits, ProgramRecord, ProgramStatus};

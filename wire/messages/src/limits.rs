@@ -87,6 +87,10 @@ pub const KEY_QUERY_BLOCK_AGE_MAX: u32 = 20;
 pub const GATEKEEPER_REQUEST_BYTES_MAX: u32 = 16 * 1024;
 /// A gatekeeper's sealed answer: the longest holds one log or an output.
 pub const GATEKEEPER_ANSWER_BYTES_MAX: u32 = 24 * 1024;
+/// Recovery custodians: each epoch costs the chain a sealed piece for each of them, of each gatekeeper.
+pub const CUSTODIANS_MAX: u32 = 16;
+/// What an epoch came to, as the chain keeps it for recovery: 64 members and their polynomial are about 8 KiB.
+pub const EPOCH_OUTPUT_BYTES_MAX: u32 = 16 * 1024;
 
 /// What one entry of `wasi:keyvalue` counts against [`STATE_BYTES_MAX`].
 ///

@@ -6,7 +6,7 @@
 //!
 //! # Shape
 //! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs. 192–239: custody
-//! (216–222 belonged to requests for keys on chain, which are no more).
+//! (216–222 belonged to requests for keys on chain, which are no more). 240–255: recovery.
 //!
 //! # Properties
 //! - Every code stands for one rule, for ever: a code is never given to another rule.
@@ -182,6 +182,37 @@ refusals! {
     DeliveryCount = 214, "a batch holds at least one delivery and no more than one batch may";
     /// Batches follow each other in time and lie in the past.
     DeliveryBlocks = 215, "the blocks of the batch are not after those of the last one and before the next block";
+
+    /// No custodians were appointed, or others were since.
+    CustodiansOther = 240, "these are not the custodians that are appointed now";
+    /// Seats are those of a root's current epoch.
+    NotSeat = 241, "the gatekeeper does not hold this seat of the root's current epoch";
+    /// One backup of a seat in each epoch, for each set of custodians.
+    BackupStored = 242, "the seat has its backup of this epoch for these custodians";
+    /// See [`crate::recovery::SeatBackup::polynomial`].
+    BackupMalformed = 243, "the backup has not as many points as the custodians' threshold, or not a piece for each of them";
+    /// One output of an epoch.
+    OutputStored = 244, "the chain has what this epoch came to";
+    /// Its hash was agreed on by the epoch's members.
+    OutputOther = 245, "this is not what the root's current epoch came to";
+    /// None stands, or another one.
+    CeremonyUnknown = 246, "no such ceremony stands";
+    /// One ceremony of a root at a time.
+    CeremonyStands = 247, "a ceremony stands for this root";
+    /// A ceremony is for roots that are lost.
+    NotLost = 248, "enough of the epoch's members are there, and handed its key on lately";
+    /// No such custodian, or not by it.
+    CustodianSignature = 249, "the call is not signed by this custodian";
+    /// One call of a custodian in each epoch.
+    CustodianCalled = 250, "the custodian has called for this ceremony";
+    /// See [`crate::recovery::CeremonyRecord::seats`].
+    NotBound = 251, "the machine is not bound to this seat";
+    /// A seat is taken once.
+    SeatTaken = 252, "the machine has said that it holds this seat";
+    /// See [`crate::recovery::CeremonyRecord::opens`].
+    CeremonyEarly = 253, "too early: the ceremony's delay, or the pause after the last one, has not passed";
+    /// One objection of a member to a ceremony.
+    Objected = 254, "the member has objected to this ceremony";
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use crate::{
     custody::{EpochNumber, RootGeneration, RoundNumber},
     ids::{Account, ClusterId, Hash, ProgramId, WorkerId},
+    recovery::SetNumber,
     registration::Role,
 };
 use alloc::vec::Vec;
@@ -150,6 +151,51 @@ pub fn delivery_head(gatekeeper: &WorkerId) -> Vec<u8> {
 /// [`crate::custody::DeliveryBatch`].
 pub fn delivery(gatekeeper: &WorkerId, sequence: u64) -> Vec<u8> {
     entry("Custody", "Deliveries", &[gatekeeper.encode(), sequence.encode()])
+}
+
+/// [`crate::recovery::RecoveryParameters`].
+pub fn recovery_parameters() -> Vec<u8> {
+    item("Recovery", "RecoveryTimes")
+}
+
+/// [`crate::recovery::CustodianSet`] for which backups are made.
+pub fn custodians() -> Vec<u8> {
+    item("Recovery", "Custodians")
+}
+
+/// [`crate::recovery::CustodianSet`] by its number.
+pub fn custodian_set(number: SetNumber) -> Vec<u8> {
+    entry("Recovery", "CustodianSets", &[number.encode()])
+}
+
+/// [`crate::recovery::SeatBackup`] of a seat.
+pub fn seat_backup(root: RootGeneration, place: u32) -> Vec<u8> {
+    entry("Recovery", "Backups", &[root.encode(), place.encode()])
+}
+
+/// [`EpochNumber`] whose output is kept for a root.
+pub fn output_epoch(root: RootGeneration) -> Vec<u8> {
+    entry("Recovery", "OutputEpochs", &[root.encode()])
+}
+
+/// [`crate::recovery::EpochOutput`] of that epoch.
+pub fn epoch_output(root: RootGeneration) -> Vec<u8> {
+    entry("Recovery", "EpochOutputs", &[root.encode()])
+}
+
+/// List of [`RootGeneration`]s with a ceremony.
+pub fn active_ceremonies() -> Vec<u8> {
+    item("Recovery", "ActiveCeremonies")
+}
+
+/// [`crate::recovery::CeremonyRecord`] of a root.
+pub fn ceremony(root: RootGeneration) -> Vec<u8> {
+    entry("Recovery", "Ceremonies", &[root.encode()])
+}
+
+/// [`crate::recovery::OutcomeRecord`] of a root.
+pub fn ceremony_outcome(root: RootGeneration) -> Vec<u8> {
+    entry("Recovery", "Outcomes", &[root.encode()])
 }
 
 /// `frame_system::AccountInfo`: nonce and balance.

@@ -10,6 +10,7 @@ use phala_messages::{
     custody::*,
     moves::{MoveRecord, Moved, SignedMoved, UpgradeRecord},
     program::{Ready, SignedReady},
+    recovery::*,
     registration::Submission,
     release::{
         self, Delivery, DeliveryProof, KeyAnswer, KeyQuery, KeyReply, ReleaseRefusal, SealedPartialKey, SignedKeyQuery,
@@ -159,6 +160,7 @@ fn every_encoded_type_has_its_golden_bytes() {
     moves(&mut vectors);
     custody(&mut vectors);
     releases(&mut vectors);
+    recovery(&mut vectors);
     receipts(&mut vectors);
     calls(&mut vectors);
     storage_keys(&mut vectors);
@@ -561,6 +563,107 @@ fn a_list_of_members_has_a_limit() {
     let sized = |count: u32| vec![member; count as usize].encode();
     assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX).as_slice()).is_ok());
     assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX + 1).as_slice()).is_err());
+const SET: SetNumber = SetNumber(3);
+
+fn custodian() -> Custodian {
+    Custodian { sealing: CustodianKey([0xb1; 32]), signing: CustodianKey([0xb2; 32]) }
+}
+
+fn backup() -> SeatBackup {
+    SeatBackup {
+        root: RootGeneration(1),
+        epoch: EpochNumber(3),
+        place: 2,
+        set: SET,
+        gatekeeper: GATEKEEPER,
+        polynomial: vec![0xb3; 192].try_into().unwrap(),
+        pieces: vec![[0xb4; 80]].try_into().unwrap(),
+        keepsake: [0xb5; 72],
+    }
+}
+
+fn objection() -> Objection {
+    Objection { root: RootGeneration(1), ceremony: CeremonyNumber(5), gatekeeper: GATEKEEPER }
+}
+
+fn taken() -> SeatTaken {
+    SeatTaken { root: RootGeneration(1), ceremony: CeremonyNumber(5), place: 2, gatekeeper: GATEKEEPER }
+}
+
+fn custodian_call() -> CustodianCall {
+    CustodianCall { root: RootGeneration(1), epoch: EpochNumber(3), set: SET, custodian: 1 }
+}
+
+fn recovery(vectors: &mut Vectors) {
+    said(vectors, "seat-backup", backup());
+    said(vectors, "objection", objection());
+    said(vectors, "seat-taken", taken());
+    vectors.bytes("recovery/piece-info", backup().piece_info(&GENESIS, 1));
+    let keepsake_place = SeatBackup::keepsake_place(&GENESIS, RootGeneration(1), EpochNumber(3), 2);
+    vectors.bytes("recovery/keepsake-place", keepsake_place);
+    vectors.value("recovery/custodian-call", &custodian_call());
+    vectors.bytes("recovery/custodian-call/signing-hash", custodian_call().signing_hash(&GENESIS));
+    let handover = Handover {
+        root: RootGeneration(1),
+        ceremony: CeremonyNumber(5),
+        epoch: EpochNumber(3),
+        place: 2,
+        set: SET,
+        custodian: 1,
+        gatekeeper: GATEKEEPER,
+        instance: INSTANCE,
+    };
+    vectors.bytes("recovery/handover/info", handover.info(&GENESIS));
+    let release = PieceRelease { handover, sealed: [0xb6; 80] };
+    vectors.value("recovery/piece-release", &release);
+    vectors.bytes("recovery/piece-release/signing-hash", release.signing_hash(&GENESIS));
+    vectors.value("recovery/signed-piece-release", &signed(release));
+    vectors.value("recovery/piece-reply/taken", &PieceReply::Ok(SeatProgress { pieces: 2, required: 3 }));
+    vectors.value("recovery/piece-reply/refused", &PieceReply::Err(PieceRefusal::Early));
+    let set = CustodianSet { number: SET, threshold: 2, custodians: vec![custodian()].try_into().unwrap() };
+    vectors.value("recovery/custodian-set", &set);
+    vectors.value("recovery/parameters", &RecoveryParameters::DEFAULT);
+    for ground in [Ground::Absent, Ground::Silent] {
+        vectors.value(&format!("recovery/ground/{ground:?}"), &ground);
+    }
+    let binding = Binding { place: 2, gatekeeper: GATEKEEPER, taken: true };
+    let ceremony = CeremonyRecord {
+        number: CeremonyNumber(5),
+        root: RootGeneration(1),
+        epoch: EpochNumber(3),
+        ground: Ground::Silent,
+        announced: BlockNumber(4_200),
+        opens: BlockNumber(4_300),
+        lapses: BlockNumber(4_400),
+        objected: 0b100,
+        seats: vec![binding].try_into().unwrap(),
+    };
+    vectors.value("recovery/ceremony-record", &ceremony);
+    use Ending::{Cancelled, Completed, Lapsed, MembersBack, Overtaken};
+    for ending in [Completed, MembersBack, Cancelled, Overtaken, Lapsed] {
+        let outcome = OutcomeRecord { number: CeremonyNumber(5), ending, block: BlockNumber(4_400), recovered: true };
+        vectors.value(&format!("recovery/outcome-record/{ending:?}"), &outcome);
+    }
+}
+
+fn recovery_calls() -> Vec<(&'static str, Call)> {
+    use calls::Recovery as R;
+    let root = RootGeneration(1);
+    [
+        ("appoint", R::Appoint { threshold: 2, custodians: vec![custodian()].try_into().unwrap() }),
+        ("set-recovery-parameters", R::SetParameters { parameters: RecoveryParameters::DEFAULT }),
+        ("announce", R::Announce { root }),
+        ("cancel", R::Cancel { root }),
+        ("bind", R::Bind { root, place: 2, gatekeeper: GATEKEEPER }),
+        ("store-backup", R::StoreBackup { backup: Box::new(signed(backup())) }),
+        ("store-output", R::StoreOutput { root, output: vec![1, 2, 3].try_into().unwrap() }),
+        ("call-for", R::CallFor { call: signed(custodian_call()) }),
+        ("object", R::Object { objection: signed(objection()) }),
+        ("take-seat", R::TakeSeat { taken: signed(taken()) }),
+    ]
+    .into_iter()
+    .map(|(name, call)| (name, Call::Recovery(Box::new(call))))
+    .collect()
 }
 
 fn receipts(vectors: &mut Vectors) {
@@ -633,7 +736,7 @@ fn calls(vectors: &mut Vectors) {
         ("moved", Call::Programs(Programs::Moved { moved: moved() })),
     ];
     let context = SigningContext { genesis: GENESIS, spec_version: 100, transaction_version: 1, nonce: 70 };
-    for (name, call) in all.into_iter().chain(custody_calls()) {
+    for (name, call) in all.into_iter().chain(custody_calls()).chain(recovery_calls()) {
         vectors.bytes(&format!("call/{name}"), call.encode());
         vectors.bytes(&format!("call/{name}/authorized"), call.authorized());
         vectors.bytes(&format!("call/{name}/signing-payload"), call.signing_payload(&context));
@@ -668,6 +771,15 @@ fn storage_keys(vectors: &mut Vectors) {
         ("program-root", storage::program_root(&PROGRAM)),
         ("delivery-head", storage::delivery_head(&GATEKEEPER)),
         ("delivery", storage::delivery(&GATEKEEPER, 4)),
+        ("recovery-parameters", storage::recovery_parameters()),
+        ("custodians", storage::custodians()),
+        ("custodian-set", storage::custodian_set(SET)),
+        ("seat-backup", storage::seat_backup(RootGeneration(1), 2)),
+        ("output-epoch", storage::output_epoch(RootGeneration(1))),
+        ("epoch-output", storage::epoch_output(RootGeneration(1))),
+        ("active-ceremonies", storage::active_ceremonies()),
+        ("ceremony", storage::ceremony(RootGeneration(1))),
+        ("ceremony-outcome", storage::ceremony_outcome(RootGeneration(1))),
     ] {
         vectors.bytes(&format!("storage/{name}"), key);
     }

@@ -18,6 +18,7 @@
 //!        └───────────────── Ack ────────────────┘
 //!   Dealer::finish ── DealerLog (sealed; its hash on chain, which orders them) ──┬→ Player::finish → Output, KeyShare
 //!                                                                                └→ observe        → Output
+//!   split(KeyShare) ── Piece × custodians (sealed) ──→ restore(Output, Commitment, pieces) → that one KeyShare
 //!   evaluate(KeyShare, identity) ── PartialKey (sealed) ──→ combine(Output, identity, partial keys) → the identity's key
 //! ```
 //!
@@ -30,7 +31,7 @@
 //! in it, so logs travel sealed and stay off chain. *output*: what everybody may know of a finished round.
 //!
 //! # Properties
-//! - No function returns the master key, and none adds up key shares.
+//! - No function returns the master key, and none adds up key shares: what [`restore`] puts together is one player's.
 //! - Everyone who finishes with the same logs in the same order has the same output; else the outputs' hashes differ.
 //! - Refreshing and resharing change no identity's key.
 //! - Fewer than `threshold` partial keys, or partial keys of different rounds, give no key; bad ones are named.
@@ -53,6 +54,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 mod backend;
 mod chain;
+#[cfg(feature = "std")]
+mod backup;
 #[cfg(feature = "std")]
 mod combine;
 mod commitment;
@@ -80,6 +83,11 @@ mod signer;
 mod terms;
 
 pub use chain::judge_on_chain;
+#[cfg(feature = "std")]
+pub use backup::{
+    CUSTODIANS_MAX, PIECE_BYTES, PIECES_MIN, Piece, RestoreError, SplitError, backs, is_custodians_threshold, restore,
+    seat_public_key, split, verify_piece,
+};
 #[cfg(feature = "std")]
 pub use combine::{BadPartial, CombineError, Combined, PartialFault, combine, verify_partial};
 pub use commitment::{Commitment, POINT_BYTES, SignedCommitment, Verify};

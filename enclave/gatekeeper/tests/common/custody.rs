@@ -79,6 +79,16 @@ impl Custody {
         self.rounds.get(&self.newest)
     }
 
+    /// Machines take the seats of members that are lost, who come back with new keys only.
+    pub fn reseat(&mut self, seats: &[(u32, WorkerId)]) {
+        let epoch = self.root.unwrap().epoch;
+        for (place, gatekeeper) in seats {
+            let member = &mut self.epochs.get_mut(&epoch).unwrap().members[*place as usize];
+            let old = core::mem::replace(&mut member.gatekeeper, *gatekeeper);
+            self.eligible.retain(|one| one.gatekeeper != old);
+        }
+    }
+
     fn running(&self, number: RoundNumber) -> Result<(RoundRecord, RoundLogs), Refusal> {
         ensure!(number <= self.newest, RoundUnknown);
         let round = self.round().filter(|(record, _)| record.number == number && !record.phase.is_over());

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, missing_docs, reason = "each test file uses a part")]
 
 pub mod custody;
+pub mod recovery;
 
 use phala_crypto::Secret;
 use phala_machine::{Entropy, Machine, MachineError, Vault, VaultError};

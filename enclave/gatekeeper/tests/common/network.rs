@@ -5,7 +5,7 @@
 #[path = "../../../../wire/follow/tests/common/mod.rs"]
 pub mod chain;
 
-use super::common::{self, Chance, LabEntropy, LabMachine, LabVault, custody::*, record};
+use super::common::{self, Chance, LabEntropy, LabMachine, LabVault, custody::*, record, recovery::Recovery};
 use chain::{Chain, Node, State};
 use codec::{Decode, DecodeAll, Encode};
 use futures::future::BoxFuture;
@@ -17,8 +17,10 @@ use phala_messages::{
     Account, ClusterId, ClusterRecord, CodeEpoch, CodeHash, Hash, Manifest, ProgramId, ProgramRecord, ProgramStatus,
     Refusal, Registration, Role, WorkerId, WorkerRecord,
     custody::{
-        Complaint, Confirmation, CustodyMessage, DeliveryBatch, LogCommitment, Member, OutputReport, Parameters, Signed,
+        Complaint, Confirmation, CustodyMessage, DeliveryBatch, LogCommitment, Member, OutputReport, Parameters,
+        RootGeneration, Signed,
     },
+    recovery::{EpochOutput, Objection, SeatBackup, SeatTaken},
     registration::Submission,
     release::{KEY_PATH, KeyAnswer, KeyQuery, KeyReply, SignedKeyQuery, seal_info},
     storage,
@@ -68,6 +70,7 @@ struct Inner {
     node: Node,
     next: State,
     custody: Custody,
+    recovery: Recovery,
     /// Time that each proof takes.
     slow_ms: u64,
     silent: bool,
@@ -81,6 +84,30 @@ pub struct Network {
 
 fn get<T: Decode>(state: &State, key: &[u8]) -> Option<T> {
     state.get(key).map(|bytes| T::decode(&mut bytes.as_slice()).unwrap())
+}
+
+fn write_recovery(state: &mut State, recovery: &Recovery) {
+    if let Some(set) = &recovery.set {
+        state.insert(storage::custodians(), set.encode());
+        state.insert(storage::custodian_set(set.number), set.encode());
+    }
+    for (place, backup) in &recovery.backups {
+        state.insert(storage::seat_backup(ROOT, *place), backup.encode());
+    }
+    if let Some((epoch, output)) = &recovery.output {
+        state.insert(storage::output_epoch(ROOT), epoch.encode());
+        state.insert(storage::epoch_output(ROOT), output.encode());
+    }
+    match &recovery.ceremony {
+        Some(ceremony) => {
+            state.insert(storage::active_ceremonies(), vec![ROOT].encode());
+            state.insert(storage::ceremony(ROOT), ceremony.encode());
+        }
+        None => {
+            state.remove(&storage::active_ceremonies());
+            state.remove(&storage::ceremony(ROOT));
+        }
+    }
 }
 
 fn refuse(rule: Refusal) -> RpcError {
@@ -105,7 +132,8 @@ impl Network {
         clock.set(Chain::time_ms(chain.head().header.number));
         let next = chain.head().state.clone();
         let custody = Custody::new(parameters);
-        let inner = Inner { node: Node::new(chain), next, custody, slow_ms: 0, silent: false };
+        let inner =
+            Inner { node: Node::new(chain), next, custody, recovery: Recovery::default(), slow_ms: 0, silent: false };
         Arc::new(Self { inner: Mutex::new(inner), clock })
     }
 
@@ -130,6 +158,11 @@ impl Network {
         look(&mut self.lock().custody)
     }
 
+    pub fn recovery<T>(&self, look: impl FnOnce(&mut Recovery, &mut Custody) -> T) -> T {
+        let inner = &mut *self.lock();
+        look(&mut inner.recovery, &mut inner.custody)
+    }
+
     pub fn slow(&self, ms: u64) {
         self.lock().slow_ms = ms;
     }
@@ -141,7 +174,7 @@ impl Network {
     /// Makes a final block of everything that was taken.
     pub fn seal(&self) {
         let mut inner = self.lock();
-        let Inner { node, next, custody, .. } = &mut *inner;
+        let Inner { node, next, custody, recovery, .. } = &mut *inner;
         let number = BlockNumber(node.chain.head().header.number + 1);
         let now = UnixMillis(Chain::time_ms(number.0));
         next.insert(storage::custody_parameters(), custody.parameters.encode());
@@ -160,6 +193,7 @@ impl Network {
         for (gatekeeper, head) in &custody.heads {
             next.insert(storage::delivery_head(gatekeeper), head.encode());
         }
+        write_recovery(next, recovery);
         let state = next.clone();
         node.chain.reseal(state);
         let admitted = |id: &WorkerId| {
@@ -168,6 +202,7 @@ impl Network {
         };
         // What the next block does by itself, before anything is submitted to it.
         custody.advance(number.next(), admitted);
+        recovery.advance(custody);
         drop(inner);
         self.clock.set(now.0);
     }
@@ -241,6 +276,22 @@ impl Inner {
             [52, 12] => {
                 let message = self.message::<DeliveryBatch>(call)?;
                 self.custody.log_deliveries(&message, now)
+            }
+            [53, 5] => {
+                let message = self.message::<SeatBackup>(call)?;
+                self.recovery.store_backup(&message, &self.custody)
+            }
+            [53, 6] => {
+                let (_, output) = <(RootGeneration, EpochOutput)>::decode(&mut call).unwrap();
+                self.recovery.store_output(&output, &self.custody)
+            }
+            [53, 8] => {
+                let message = self.message::<Objection>(call)?;
+                self.recovery.object(&message, &mut self.custody)
+            }
+            [53, 9] => {
+                let message = self.message::<SeatTaken>(call)?;
+                self.recovery.take(&message, &mut self.custody, now)
             }
             other => panic!("no gatekeeper makes call {other:?}"),
         }

@@ -1,5 +1,6 @@
 //! The whole protocol, seen from outside: one binary, a file for each subject.
 
+mod backups;
 mod cheats;
 mod crashes;
 mod encodings;
