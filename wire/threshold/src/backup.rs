@@ -24,7 +24,7 @@ use crate::{
     Commitment, KeyShare, Output, POINT_BYTES, ParticipantKey,
     backend::{self, G2, MinSig},
 };
-use commonware_codec::Write;
+use commonware_codec::{RangeCfg, Write};
 use commonware_cryptography::bls12381::primitives::group::{Private, Scalar, Share};
 use commonware_math::poly::{Interpolator, Poly};
 use commonware_parallel::Sequential;
@@ -114,18 +114,18 @@ pub fn split(
 pub fn backs(public: &[u8; POINT_BYTES], threshold: usize, commitment: &Commitment) -> bool {
     commitment.points().len() == threshold
         && commitment.points().first() == Some(public)
-        && commitment.poly().is_some_and(|poly| poly.required().get() as usize == threshold)
+        && poly(commitment).is_some_and(|poly| poly.required().get() as usize == threshold)
 }
 
 /// Whether a piece is that of the custodian at `place` in a published backup.
 pub fn verify_piece(commitment: &Commitment, place: u32, piece: &Piece) -> bool {
-    commitment.poly().is_some_and(|poly| lies_on(&poly, place, piece))
+    poly(commitment).is_some_and(|poly| lies_on(&poly, place, piece))
 }
 
 /// The public half of the key share at `place` of an epoch, from the epoch's polynomial in the exponent. None when these
 /// are not points of a polynomial.
 pub fn seat_public_key(polynomial: &[u8], place: u32) -> Option<[u8; POINT_BYTES]> {
-    let poly = Commitment::of_points(polynomial)?.poly()?;
+    let poly = poly(&Commitment::of_points(polynomial)?)?;
     let mut public = [0; POINT_BYTES];
     poly.eval(&point(place)).write(&mut public.as_mut_slice());
     Some(public)
@@ -162,7 +162,7 @@ pub fn restore(
     let required = commitment.points().len();
     let public = output.partial_key(player).ok_or(RestoreError::OtherKeyShare)?;
     let (true, Some(poly), Some(index)) =
-        (backs(&public, required, commitment), commitment.poly(), output.position(player))
+        (backs(&public, required, commitment), poly(commitment), output.position(player))
     else {
         return Err(RestoreError::OtherKeyShare);
     };
@@ -211,4 +211,10 @@ fn lies_on(poly: &Poly<G2>, place: u32, piece: &Piece) -> bool {
     let private: Option<Private> = backend::decode(piece.0.expose(), &());
     let index = commonware_utils::Participant::new(place);
     private.is_some_and(|private| Share::new(index, private).public::<MinSig>() == poly.eval(&point(place)))
+}
+
+/// The polynomial; `None` if a point is not on the curve, not in the group or infinite.
+fn poly(commitment: &Commitment) -> Option<Poly<G2>> {
+    let range = RangeCfg::from(core::num::NonZeroU32::MIN..=backend::PARTICIPANTS);
+    backend::decode(&commitment.to_library_bytes()?, &(range, ()))
 }

@@ -27,6 +27,19 @@ impl Commitment {
         &self.0
     }
 
+    /// The points that stand one after the other in `bytes`. None when something is left over.
+    pub fn of_points(bytes: &[u8]) -> Option<Self> {
+        let (points, rest) = bytes.as_chunks();
+        (rest.is_empty() && !points.is_empty() && points.len() <= POINTS_MAX).then(|| Self(points.to_vec()))
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn of_library(poly: &impl commonware_codec::Write) -> Self {
+        let mut bytes = Vec::with_capacity(1 + POINTS_MAX * POINT_BYTES);
+        poly.write(&mut bytes);
+        Self::of_library_bytes(&bytes)
+    }
+
     /// Takes what [`Commitment::to_library_bytes`] gives.
     #[cfg(feature = "std")]
     pub(crate) fn of_library_bytes(bytes: &[u8]) -> Self {
