@@ -247,7 +247,7 @@ impl Mover {
         let (root, record) = (chain.keys.root_wanted(), (*chain.record).clone());
         let upgrade = chain.keys.upgrade(chain.anchor.version).filter(|it| self.unrunnable != Some(it.epoch));
         if let Some(UpgradeRecord { epoch, code, code_bytes, manifest, keep, .. }) = upgrade.cloned() {
-            let record = ProgramRecord { code, code_bytes, manifest, ..record };
+            let record = ProgramRecord { code, code_bytes, manifest, ..record.clone() };
             // Code that nobody has brought yet must not keep the program under a root that is being left.
             if root == chain.keys.root || self.retry.is_none() {
                 return Some((KeyName { root, code: epoch }, keep, record));
