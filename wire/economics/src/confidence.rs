@@ -8,7 +8,19 @@ use scale_info::TypeInfo;
 ///
 /// # Source Phala's confidence levels, which follow from what Intel says about the platform.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum Confidence {
     /// Up to date, and nothing to advise.
@@ -53,8 +65,7 @@ impl Confidence {
     /// # Rounding Down.
     pub fn of(self, number: Fixed) -> Fixed {
         // A part of a number always fits.
-        crate::fixed::mul_div(number.to_bits(), self.factor_ppm().into(), PPM.into())
-            .map_or(number, Fixed::from_bits)
+        crate::fixed::mul_div(number.to_bits(), self.factor_ppm().into(), PPM.into()).map_or(number, Fixed::from_bits)
     }
 }
 

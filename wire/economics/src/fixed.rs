@@ -116,7 +116,7 @@ impl Fixed {
     /// `self × other`, stopping at the largest.
     ///
     /// # Rounding Down.
-    pub fn mul(self, other: Self) -> Self {
+    pub fn mul_down(self, other: Self) -> Self {
         mul_div(self.0, other.0, Self::ONE.0).map_or(Self::MAX, Self)
     }
 
@@ -271,11 +271,11 @@ mod tests {
             let (x, y) = (Fixed(a), Fixed(b));
             prop_assert!(x.saturating_add(y) >= x);
             prop_assert!(x.saturating_sub(y) <= x);
-            prop_assert!(x.mul(y) <= x.mul_up(y) && x.mul_up(y).0 - x.mul(y).0 <= 1);
+            prop_assert!(x.mul_down(y) <= x.mul_up(y) && x.mul_up(y).0 - x.mul_down(y).0 <= 1);
             prop_assert!(b == 0 || x.saturating_times(b as u64 | 1) >= x);
             prop_assert_eq!(x.checked_add(y).unwrap_or(Fixed::MAX), x.saturating_add(y));
             if let Some(quotient) = x.checked_div(y) {
-                prop_assert!(quotient.mul(y) <= x);
+                prop_assert!(quotient.mul_down(y) <= x);
             }
         }
     }

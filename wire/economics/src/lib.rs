@@ -54,7 +54,7 @@ pub use budget::{BUDGET_PER_BLOCK_MAX, PERIOD_BLOCKS_MIN, Schedule, ScheduleErro
 pub use commission::{Commission, HighWater, NOTICE_BLOCKS, Rise, Split, split};
 pub use confidence::Confidence;
 pub use fixed::{Fixed, mul_div, mul_div_up};
-pub use growth::{COMMUTE_DEVIATION_STEPS, Growth, Grown, LOOP_DEVIATION_STEPS_PER_BLOCK};
+pub use growth::{COMMUTE_DEVIATION_STEPS, Grown, Growth, LOOP_DEVIATION_STEPS_PER_BLOCK};
 pub use lottery::{CHALLENGES_MAX, CHALLENGES_PER_HOUR, draw, is_hit, target};
 pub use parameters::*;
 pub use payout::{Payout, split as split_budget, value_after};

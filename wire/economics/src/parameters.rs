@@ -232,7 +232,8 @@ mod tests {
             assert!(long.to_bits().abs_diff(six) <= 6, "{name}: {six} {}", long.to_bits());
         }
         // (1 + g)⁶ − 1 = 6g + 15g² + …; the original rounds its rate at the fifteenth decimal.
-        let six = short.growth.saturating_times(6).saturating_add(short.growth.mul(short.growth).saturating_times(15));
+        let six =
+            short.growth.saturating_times(6).saturating_add(short.growth.mul_down(short.growth).saturating_times(15));
         assert!(long.growth.to_bits().abs_diff(six.to_bits()) <= 1 << 15, "{six:?} {:?}", long.growth);
     }
 }

@@ -41,7 +41,7 @@ pub struct WorkShare(pub Fixed);
 /// # Source   Phala's worker rewards.
 pub fn work_share(value: Fixed, performance: Performance, confidence: Confidence) -> WorkShare {
     let pace = confidence.of(performance.0.saturating_times(2));
-    WorkShare(value.mul(value).saturating_add(pace.mul(pace)).sqrt())
+    WorkShare(value.mul_down(value).saturating_add(pace.mul_down(pace)).sqrt())
 }
 
 /// The sum of all shares, and what a unit of share has earned since the beginning.
@@ -125,7 +125,7 @@ impl WorkIndex {
     /// # Rounding Down.
     pub fn owed(&self, share: WorkShare, then: Earned) -> Planck {
         let risen = self.earned.saturating_sub(then.0);
-        share.0.mul(risen).to_planck()
+        share.0.mul_down(risen).to_planck()
     }
 }
 

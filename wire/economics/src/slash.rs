@@ -13,7 +13,19 @@ use scale_info::TypeInfo;
 ///
 /// # Source The four levels of slashing in Phala's docs.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
 )]
 pub enum FaultLevel {
     /// The worker is offline: 0.1 % of V an hour. Charged block by block ([`silent`]), so nothing at once.

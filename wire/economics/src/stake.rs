@@ -26,7 +26,7 @@ pub enum StakeError {
 /// # Rounding Down, by at most k × 2⁻³².
 /// # Source   Phala's staking mechanism.
 pub fn stake_min(parameters: &Parameters, score: Score) -> Fixed {
-    parameters.stake_k.mul(Fixed::from_int(score.0.into()).sqrt())
+    parameters.stake_k.mul_down(Fixed::from_int(score.0.into()).sqrt())
 }
 
 /// Ve = (1 + (Re − 1) × confidence) × (S + C): the value that a session starts with.
@@ -35,7 +35,7 @@ pub fn stake_min(parameters: &Parameters, score: Score) -> Fixed {
 /// # Rounding Down.
 /// # Source   Phala's worker rewards.
 pub fn initial_value(parameters: &Parameters, stake: Fixed, score: Score, confidence: Confidence) -> Fixed {
-    boost(parameters, confidence).mul(stake.saturating_add(parameters.hardware_cost(score)))
+    boost(parameters, confidence).mul_down(stake.saturating_add(parameters.hardware_cost(score)))
 }
 
 /// S_max = Vmax / (1 + (Re − 1) × confidence) − C: the largest stake of a worker; zero if its hardware alone has that value.
