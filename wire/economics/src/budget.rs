@@ -62,7 +62,7 @@ impl Schedule {
 
     /// The budget of one block.
     ///
-    /// # Units    Planck.
+    /// # Units Planck.
     /// # Rounding Down, once for each period that has passed.
     pub fn at(&self, block: BlockNumber) -> Planck {
         if block < self.start {
@@ -73,8 +73,8 @@ impl Schedule {
 
     /// The budget of the blocks after `from`, up to and including `to`.
     ///
-    /// # Units     Planck.
-    /// # Rounding  None: this is the sum of what [`Schedule::at`] gives for each block.
+    /// # Units Planck.
+    /// # Rounding None: this is the sum of what [`Schedule::at`] gives for each block.
     /// # Invariant Asking for two neighbouring spans is asking for both at once.
     pub fn between(&self, from: BlockNumber, to: BlockNumber) -> Planck {
         let total = |through: BlockNumber| {

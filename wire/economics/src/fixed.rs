@@ -11,10 +11,10 @@ const FRACTION_BITS: u32 = 64;
 
 /// A number from 0 to 2⁶⁴ − 2⁻⁶⁴, in steps of 2⁻⁶⁴ (U64F64).
 ///
-/// # Units     Its context's; where it stands for PHA, one is one PHA.
-/// # Rounding  Each operation names its own. Addition, subtraction and whole multiples are exact unless they saturate.
+/// # Units Its context's; where it stands for PHA, one is one PHA.
+/// # Rounding Each operation names its own. Addition, subtraction and whole multiples are exact unless they saturate.
 /// # Invariants No operation wraps or panics: too large becomes [`Fixed::MAX`], too small becomes zero, or it is `None`.
-/// # Source    The same number type as the original network's, so that its published figures can be compared digit by digit.
+/// # Source The same number type as the original network's, so that its published figures can be compared digit by digit.
 ///
 /// # Example
 /// ```
@@ -80,7 +80,7 @@ impl Fixed {
     /// An amount in PHA.
     ///
     /// # Rounding Up, by less than a step, so that [`Fixed::to_planck`] gives the same amount back. Amounts of 2⁶⁴ PHA and
-    ///            more become [`Fixed::MAX`].
+    /// more become [`Fixed::MAX`].
     pub fn from_planck(amount: Planck) -> Self {
         mul_div_up(amount.0, Self::ONE.0, PHA).map_or(Self::MAX, Self)
     }
@@ -137,7 +137,7 @@ impl Fixed {
     /// The square root.
     ///
     /// # Rounding Down to a multiple of 2⁻³², as the original network has it: half the bits of a U64F64 are enough for the
-    ///            few places that need a root, and its published figures come out to the last digit.
+    /// few places that need a root, and its published figures come out to the last digit.
     pub const fn sqrt(self) -> Self {
         // √(n·2⁻⁶⁴) = √n·2⁻³²
         Self(self.0.isqrt() << (FRACTION_BITS / 2))

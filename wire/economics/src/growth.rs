@@ -23,7 +23,7 @@ use crate::{Fixed, Parameters, Performance, Score, wide::Wide};
 /// How far below the closed form the original's arithmetic may lie, in steps of 2⁻⁶⁴ PHA for each block, each of them grown with
 /// V since: it rounds a ratio and two products down, and multiplies the sum by at most 2.
 ///
-/// After a day of two-second blocks that is a hundred-millionth of a Planck.
+/// After a day of two-second blocks that is a hundredth of a Planck.
 pub const LOOP_DEVIATION_STEPS_PER_BLOCK: u64 = 4;
 
 /// How far V and D may lie apart, in steps of 2⁻⁶⁴ PHA, when they grow in two parts instead of one: what the first part is rounded by
@@ -102,10 +102,10 @@ impl Growth {
 
     /// V and D after `blocks` blocks in which the worker had nothing to answer.
     ///
-    /// # Units    PHA.
+    /// # Units PHA.
     /// # Rounding Down.
-    /// # Source   Phala's worker rewards: V grows for cost and risk, up to Vmax; D adds what V would have grown without that limit, so
-    ///            that workers at the limit are paid.
+    /// # Source Phala's worker rewards: V grows for cost and risk, up to Vmax; D adds what V would have grown without that limit, so
+    /// that workers at the limit are paid.
     pub fn after(&self, value: Fixed, deductible: Fixed, blocks: u64) -> Grown {
         let start = Wide::from(value);
         if blocks == 0 {

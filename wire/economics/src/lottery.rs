@@ -27,10 +27,10 @@ const MS_PER_HOUR: u64 = 3_600_000;
 
 /// How many workers of `online` are drawn in a block, on average, where the network asks for `wanted`.
 ///
-/// # Shape    A number with 32 bits behind the binary point.
-/// # Units    Workers per block.
+/// # Shape A number with 32 bits behind the binary point.
+/// # Units Workers per block.
 /// # Rounding Down.
-/// # Source   The original's rule: min(wanted, 2 × online / blocks per hour).
+/// # Source The original's rule: min(wanted, 2 × online / blocks per hour).
 fn expected(wanted: u32, online: u32, block_ms: u32) -> u64 {
     let blocks_per_hour = MS_PER_HOUR.checked_div(block_ms.into()).unwrap_or(MS_PER_HOUR).max(1);
     let twice_an_hour = ((u64::from(online) * CHALLENGES_PER_HOUR) as u128) << 32;
@@ -41,7 +41,7 @@ fn expected(wanted: u32, online: u32, block_ms: u32) -> u64 {
 
 /// The number that a worker's hash, mixed with the seed, must not be above in order to be drawn ([`is_hit`]); zero without workers.
 ///
-/// # Shape    Big-endian.
+/// # Shape Big-endian.
 /// # Rounding Down, as the original's 32-bit fixed point does: its numbers come out exactly.
 pub fn target(wanted: u32, online: u32, block_ms: u32) -> [u8; 32] {
     let Some(each) = expected(wanted, online, block_ms).checked_div(online.into()) else { return [0; 32] };

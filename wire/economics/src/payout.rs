@@ -18,10 +18,10 @@ pub struct Payout {
 
 /// Splits B_w, a worker's part of the budget, between its pool and the treasury. A pot that holds less pays what is left.
 ///
-/// # Units     Planck.
-/// # Rounding  The pool's part down; the treasury takes the dust.
+/// # Units Planck.
+/// # Rounding The pool's part down; the treasury takes the dust.
 /// # Invariant `pool + treasury == min(part, pot)`, exactly.
-/// # Source    Phala's worker rewards: payout = (1 − treasury ratio) × B_w.
+/// # Source Phala's worker rewards: payout = (1 − treasury ratio) × B_w.
 pub fn split(parameters: &Parameters, part: Planck, pot: Planck) -> Payout {
     let part = part.min(pot);
     let pool = parameters.treasury.rest().of(part);
@@ -30,9 +30,9 @@ pub fn split(parameters: &Parameters, part: Planck, pot: Planck) -> Payout {
 
 /// V − min(D, payout): a payout returns what V had grown by, and no more.
 ///
-/// # Units    PHA.
+/// # Units PHA.
 /// # Rounding What is taken off is rounded up, by less than 2⁻⁶⁴ PHA.
-/// # Source   Phala's worker rewards.
+/// # Source Phala's worker rewards.
 pub fn value_after(value: Fixed, deductible: Fixed, payout: Planck) -> Fixed {
     value.saturating_sub(deductible.min(Fixed::from_planck(payout)))
 }

@@ -66,9 +66,9 @@ pub struct Mark {
 ///
 /// A counter that went backwards (the process restarted) counts as one that stood still, and later ones from there.
 ///
-/// # Units    Iterations per six seconds.
+/// # Units Iterations per six seconds.
 /// # Rounding Down.
-/// # Source   Phala's worker rewards; the cap keeps one lucky interval from paying more than the stake allows.
+/// # Source Phala's worker rewards; the cap keeps one lucky interval from paying more than the stake allows.
 pub fn measure(parameters: &Parameters, score: Score, before: Mark, now: Mark) -> Option<Performance> {
     let elapsed_ms = now.at_ms.checked_sub(before.at_ms).filter(|ms| *ms > 0)?;
     let done = now.iterations.saturating_sub(before.iterations);

@@ -123,7 +123,7 @@ impl SharePool {
 
     /// The worth of one share, for people to read; `None` without shares.
     ///
-    /// # Units    Planck per share.
+    /// # Units Planck per share.
     /// # Rounding Down.
     pub fn price(&self) -> Option<Fixed> {
         Fixed::from_ratio(self.value.0, self.shares.0)
@@ -131,7 +131,7 @@ impl SharePool {
 
     /// What `shares` are worth. More shares than there are, are worth the whole.
     ///
-    /// # Units    Planck.
+    /// # Units Planck.
     /// # Rounding Down.
     pub fn worth(&self, shares: Shares) -> Planck {
         if shares >= self.shares {
@@ -150,8 +150,8 @@ impl SharePool {
     /// Takes `amount` in, and gives shares for it.
     ///
     /// # Rounding Shares are rounded down, against who contributes. Into a pool without shares, one for each Planck; what others left
-    ///            as dust is then theirs.
-    /// # Errors   [`ContributeError`], and nothing is changed.
+    /// as dust is then theirs.
+    /// # Errors [`ContributeError`], and nothing is changed.
     pub fn contribute(&mut self, amount: Planck) -> Result<Shares, ContributeError> {
         use ContributeError::*;
         if amount < CONTRIBUTION_MIN {

@@ -38,7 +38,7 @@ pub struct WorkShare(pub Fixed);
 /// √(V² + (2 × P_cur × confidence)²): a worker's share.
 ///
 /// # Rounding Down to a multiple of 2⁻³².
-/// # Source   Phala's worker rewards.
+/// # Source Phala's worker rewards.
 pub fn work_share(value: Fixed, performance: Performance, confidence: Confidence) -> WorkShare {
     let pace = confidence.of(performance.0.saturating_times(2));
     WorkShare(value.mul_down(value).saturating_add(pace.mul_down(pace)).sqrt())
@@ -121,7 +121,7 @@ impl WorkIndex {
 
     /// B_w: what `share` has earned since `then`.
     ///
-    /// # Units    Planck.
+    /// # Units Planck.
     /// # Rounding Down.
     pub fn owed(&self, share: WorkShare, then: Earned) -> Planck {
         let risen = self.earned.saturating_sub(then.0);
@@ -131,9 +131,9 @@ impl WorkIndex {
 
 /// B_w = share / Σ × budget × n, the formula as it is written, for a sum of shares that is known anew in each block.
 ///
-/// # Units    Planck.
+/// # Units Planck.
 /// # Rounding Down; nothing when Σ is zero.
-/// # Source   Phala's worker rewards.
+/// # Source Phala's worker rewards.
 pub fn part_of_budget(share: WorkShare, sum: WorkShare, budget_per_block: Planck, blocks: u32) -> Planck {
     let budget = budget_per_block.0.saturating_mul(blocks.into());
     if sum.0 == Fixed::ZERO {

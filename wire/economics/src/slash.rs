@@ -56,7 +56,7 @@ impl FaultLevel {
 
     /// V after this fault.
     ///
-    /// # Units    PHA.
+    /// # Units PHA.
     /// # Rounding Down.
     pub fn value_after(self, value: Fixed) -> Fixed {
         mul_div(value.to_bits(), self.rate().rest().parts().into(), crate::PPM.into())
@@ -65,7 +65,7 @@ impl FaultLevel {
 
     /// What this fault costs of a stake.
     ///
-    /// # Units    Planck.
+    /// # Units Planck.
     /// # Rounding Up, against who is at fault; never more than the stake.
     pub fn fine(self, stake: Planck) -> Planck {
         self.rate().of_up(stake)
@@ -74,10 +74,10 @@ impl FaultLevel {
 
 /// V × (1 − rate)ⁿ: V of a worker that has been silent for `blocks` blocks past its window.
 ///
-/// # Units    PHA.
+/// # Units PHA.
 /// # Rounding Down. The original subtracts block by block and rounds each time in the worker's favour; it lies above this by at most
-///            one step of 2⁻⁶⁴ PHA a block.
-/// # Source   Phala's slashing, level one.
+/// one step of 2⁻⁶⁴ PHA a block.
+/// # Source Phala's slashing, level one.
 pub fn silent(parameters: &Parameters, value: Fixed, blocks: u64) -> Fixed {
     let kept = Wide::from(Fixed::ONE).less(parameters.slash_rate.into()).power(blocks);
     Wide::from(value).mul(kept).and_then(Wide::floor).unwrap_or(Fixed::ZERO)
@@ -85,9 +85,9 @@ pub fn silent(parameters: &Parameters, value: Fixed, blocks: u64) -> Fixed {
 
 /// min(V / Ve, 1) × stake: what is returned of a stake when its session ends; the rest is slashed.
 ///
-/// # Units    Planck.
+/// # Units Planck.
 /// # Rounding Down. A session that began with no value returns the stake.
-/// # Source   The original's first settlement rule (2021).
+/// # Source The original's first settlement rule (2021).
 pub fn stake_returned(stake: Planck, value: Fixed, initial: Fixed) -> Planck {
     if value >= initial {
         return stake;

@@ -22,28 +22,28 @@ pub enum StakeError {
 
 /// S_min = k × √score: the least stake of a worker.
 ///
-/// # Units    PHA.
+/// # Units PHA.
 /// # Rounding Down, by at most k × 2⁻³².
-/// # Source   Phala's staking mechanism.
+/// # Source Phala's staking mechanism.
 pub fn stake_min(parameters: &Parameters, score: Score) -> Fixed {
     parameters.stake_k.mul_down(Fixed::from_int(score.0.into()).sqrt())
 }
 
 /// Ve = (1 + (Re − 1) × confidence) × (S + C): the value that a session starts with.
 ///
-/// # Units    PHA.
+/// # Units PHA.
 /// # Rounding Down.
-/// # Source   Phala's worker rewards.
+/// # Source Phala's worker rewards.
 pub fn initial_value(parameters: &Parameters, stake: Fixed, score: Score, confidence: Confidence) -> Fixed {
     boost(parameters, confidence).mul_down(stake.saturating_add(parameters.hardware_cost(score)))
 }
 
 /// S_max = Vmax / (1 + (Re − 1) × confidence) − C: the largest stake of a worker; zero if its hardware alone has that value.
 ///
-/// # Units     PHA.
-/// # Rounding  Down.
+/// # Units PHA.
+/// # Rounding Down.
 /// # Invariant With this stake, [`initial_value`] is at most [`Parameters::value_max`].
-/// # Source    The inverse of [`initial_value`].
+/// # Source The inverse of [`initial_value`].
 pub fn stake_max(parameters: &Parameters, score: Score, confidence: Confidence) -> Fixed {
     let whole = parameters.value_max.checked_div(boost(parameters, confidence)).unwrap_or(Fixed::ZERO);
     whole.saturating_sub(parameters.hardware_cost(score))

@@ -8,7 +8,7 @@ use primitive_types::U256;
 
 /// A number from 0 to 2¹²⁸ − 2⁻¹²⁸.
 ///
-/// # Rounding  Down, always.
+/// # Rounding Down, always.
 /// # Invariants What is too large is `None`, never a wrapped number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Wide(U256);
@@ -74,7 +74,9 @@ mod tests {
         let max = Wide::from(Fixed::MAX);
         assert_eq!(max.floor(), Some(Fixed::MAX));
         assert_eq!(max.add(Wide::ONE).and_then(Wide::floor), None);
-        assert_eq!(max.mul(max), Some(Wide::product(Fixed::MAX, Fixed::MAX, 1).unwrap()).filter(|_| false));
+        assert_eq!(max.mul(max), Wide::product(Fixed::MAX, Fixed::MAX, 1));
+        assert_eq!(max.mul(max).and_then(Wide::floor), None);
+        assert_eq!(max.mul(max).and_then(|square| square.mul(max)), None);
         assert_eq!(max.times(u64::MAX).and_then(|n| n.times(3)), None);
         assert_eq!(Wide(U256::MAX).add(Wide(U256::one())), None);
         assert_eq!(Wide::ONE.less(max), Wide(U256::zero()));

@@ -39,7 +39,7 @@ impl Counter {
 
     /// Pays `requested` shares, as far as what is free goes.
     ///
-    /// # Rounding  The payment down, the shares burned for a part of it up: against who leaves, in both.
+    /// # Rounding The payment down, the shares burned for a part of it up: against who leaves, in both.
     /// # Invariant `burned + left == requested`; `paid` is at most the worth of `burned`, and at most what was free.
     ///
     /// What would stay in the queue and is worth no more than dust is burned with the rest, and a payment of dust waits. The

@@ -5,10 +5,10 @@ use phala_economics::{Fixed, Parameters};
 /// One worker as the original's gatekeepers kept it.
 #[derive(Clone, Copy, Debug)]
 pub struct Worker {
-    /// P_init.
-    pub p_init: Fixed,
-    /// P_cur.
-    pub p: Fixed,
+    /// P_cur / P_init.
+    pub ratio: Fixed,
+    /// c.
+    pub cost: Fixed,
     /// V.
     pub v: Fixed,
     /// D.
@@ -16,17 +16,16 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that has just started.
-    pub fn new(v: Fixed, p_init: Fixed) -> Self {
-        Self { p_init, p: p_init, v, d: Fixed::ZERO }
+    /// A worker with V, P_init and P_cur.
+    pub fn new(parameters: &Parameters, v: Fixed, p_init: Fixed, p: Fixed) -> Self {
+        let cost = parameters.cost_k.mul_down(p_init).saturating_add(parameters.cost_b);
+        Self { ratio: p.checked_div(p_init).unwrap_or(Fixed::ONE), cost, v, d: Fixed::ZERO }
     }
 
     /// A block with nothing to answer.
     pub fn idle(&mut self, parameters: &Parameters) {
-        let cost = parameters.cost_k.mul_down(self.p_init).saturating_add(parameters.cost_b);
-        let gain = parameters.growth.mul_down(self.v).saturating_add(cost);
-        let ratio = self.p.checked_div(self.p_init).unwrap_or(Fixed::ONE);
-        let delta = ratio.mul_down(gain);
+        let gain = parameters.growth.mul_down(self.v).saturating_add(self.cost);
+        let delta = self.ratio.mul_down(gain);
         self.v = self.v.saturating_add(delta).min(parameters.value_max);
         self.d = self.d.saturating_add(delta);
     }
