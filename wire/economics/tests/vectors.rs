@@ -1,0 +1,115 @@
+//! Golden bytes of every encoded type, in both directions. `tests/vectors/economics.json` is the contract: who changes a byte changes it
+//! visibly. Run with `PHALA_WRITE_VECTORS=1` to write it anew.
+
+use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
+use phala_economics::*;
+use phala_units::{BlockNumber, PHA, Planck};
+use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
+
+fn path() -> PathBuf {
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../tests/vectors/economics.json")
+}
+
+/// Names and bytes, collected and then held against the file.
+struct Vectors {
+    golden: BTreeMap<String, String>,
+    found: BTreeMap<String, String>,
+    writing: bool,
+}
+
+impl Vectors {
+    fn open() -> Self {
+        let writing = std::env::var_os("PHALA_WRITE_VECTORS").is_some();
+        let golden = match std::fs::read_to_string(path()) {
+            Ok(text) => serde_json::from_str(&text).unwrap(),
+            Err(_) if writing => BTreeMap::new(),
+            Err(error) => panic!("{}: {error}", path().display()),
+        };
+        Self { golden, found: BTreeMap::new(), writing }
+    }
+
+    /// A value that encodes to the golden bytes, and that they decode to.
+    fn value<T: Encode + Decode + MaxEncodedLen + PartialEq + Debug>(&mut self, name: &str, value: &T) {
+        let text = hex::encode(value.encode());
+        if !self.writing {
+            assert_eq!(self.golden.get(name), Some(&text), "{name}");
+        }
+        assert!(self.found.insert(name.into(), text).is_none(), "{name} twice");
+        let golden = if self.writing { &self.found } else { &self.golden };
+        let bytes = hex::decode(&golden[name]).unwrap();
+        assert!(bytes.len() <= T::max_encoded_len(), "{name}");
+        assert_eq!(&T::decode_all(&mut bytes.as_slice()).unwrap(), value, "{name}");
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(T::decode_all(&mut longer.as_slice()).is_err(), "{name} with a byte more");
+        assert!(T::decode_all(&mut &bytes[..bytes.len() - 1]).is_err(), "{name} with a byte less");
+    }
+
+    fn close(self) {
+        if self.writing {
+            let text = serde_json::to_string_pretty(&self.found).unwrap();
+            std::fs::write(path(), text + "\n").unwrap();
+        } else {
+            assert!(self.golden.keys().eq(self.found.keys()), "vectors without a test");
+        }
+    }
+}
+
+#[test]
+fn encoded_types_have_golden_bytes() {
+    let mut vectors = Vectors::open();
+    vectors.value("fixed", &Fixed::from_bits(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10));
+    vectors.value("ppm", &Ppm::percent(20));
+    vectors.value("score", &Score(1_900));
+    vectors.value("performance", &Performance(Fixed::from_int(660)));
+    vectors.value("mark", &Mark { iterations: 11_000, at_ms: 100_000 });
+    vectors.value("parameters/original", &Parameters::ORIGINAL);
+    vectors.value("parameters/default", &Parameters::DEFAULT);
+    for level in [1, 2, 3, 4, 5, 128] {
+        vectors.value(&format!("confidence/{level}"), &Confidence::from_level(level).unwrap());
+    }
+    for level in [FaultLevel::Silence, FaultLevel::Minor, FaultLevel::Grave, FaultLevel::Attack] {
+        vectors.value(&format!("fault/{level:?}").to_lowercase(), &level);
+    }
+    vectors.value("schedule", &Schedule::standard(BlockNumber(1_000)));
+    vectors.value("payout", &Payout { pool: Planck(8 * PHA), treasury: Planck(2 * PHA) });
+    vectors.value("shares", &Shares(3 * PHA));
+
+    let mut pool = SharePool::default();
+    pool.contribute(Planck(100 * PHA)).unwrap();
+    pool.reward(Planck(5 * PHA)).unwrap();
+    vectors.value("pool", &pool);
+    let mut mark = HighWater::default();
+    mark.settle(&mut pool, Ppm::percent(5));
+    vectors.value("highwater", &mark);
+    let mut commission = Commission::new(Ppm::percent(5));
+    vectors.value("commission", &commission);
+    commission.change(Ppm::percent(7), BlockNumber(77));
+    vectors.value("commission/announced", &commission);
+    vectors.value("commission/rise", &commission.announced_at(BlockNumber(77)).unwrap());
+
+    let stake = Planck(5_000 * PHA);
+    let mut session =
+        Session::start(&Parameters::DEFAULT, stake, Score(1_000), Confidence::Two, BlockNumber(10)).unwrap();
+    vectors.value("session/started", &session);
+    let mut index = WorkIndex::default();
+    session.settle(&Parameters::DEFAULT, BlockNumber(10_000));
+    session.rejoin(&mut index).unwrap();
+    index.divide(Planck(100 * PHA));
+    vectors.value("session/settled", &session);
+    vectors.value("share", &session.share);
+    vectors.value("index", &index);
+    vectors.value("earned", &index.earned());
+    session.fall_silent(&Parameters::DEFAULT, BlockNumber(20_000));
+    vectors.value("session/silent", &session);
+    vectors.close();
+}
+
+#[test]
+fn targets_have_golden_bytes() {
+    // Not encoded by us, but compared by workers byte by byte.
+    assert_eq!(hex::encode(target(20, 20, 12_000)).len(), 64);
+    assert_eq!(target(u32::MAX, 1, u32::MAX), target(CHALLENGES_MAX, 1, u32::MAX));
+    let places: Vec<u32> = draw([0x5a; 32], 20, 50_000, 2_000).collect();
+    assert_eq!(places.len(), 20);
+}
