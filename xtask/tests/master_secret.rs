@@ -14,7 +14,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 /// What can hold a secret: bytes, and our types around them.
@@ -50,7 +50,6 @@ const KNOWN: &[(&str, &str)] = &[
         "a request: one share of one dealer at most",
     ),
     ("enclave/gatekeeper/src/peers.rs seal_answer -> Result<Vec<u8>, Problem>", "sealed"),
-    ("enclave/gatekeeper/src/problem.rs problem -> Vec<u8>", "an error's JSON"),
     ("enclave/gatekeeper/src/rounds.rs shares -> &Shares", "one key share of each root, which it does not give out"),
     ("wire/threshold/src/combine.rs combine -> Result<Combined, CombineError>", "one identity's key"),
     ("wire/threshold/src/commitment.rs points -> &[[u8; POINT_BYTES]]", "points: numbers in the exponent, public"),
@@ -122,7 +121,8 @@ const NUMBERS: &[(&str, &str)] = &[
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    // Asked when it runs: build results are shared among checkouts.
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is")).join("..")
 }
 
 /// Product sources under a folder: path from the root, and text without comments and tests.
