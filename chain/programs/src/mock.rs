@@ -6,13 +6,14 @@ use frame_support::{
     derive_impl,
     dispatch::GetDispatchInfo,
     parameter_types,
-    traits::{ConstU128, Hooks},
+    traits::{ConstU32, ConstU128, Hooks},
 };
 use frame_system::AuthorizeCall;
 use phala_messages::{
     ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, Manifest, ProgramId, SealedCommand, Signature, StateRoot,
     TransportKey, WorkerId,
     anchor::{Anchor, SignedAnchor},
+    lead::{LeadMessage, LeadStep, SignedLeadMessage},
     program::{Ready, SignedReady},
 };
 use sp_core::{Pair as _, ed25519};
@@ -101,12 +102,15 @@ impl pallet_programs::Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;
     type WorkersPerCluster = WorkersPerCluster;
+    type LeadPatience = ConstU32<PATIENCE>;
     type ProgramDeposit = ConstU128<PROGRAM_DEPOSIT>;
     type CommandDepositBase = ConstU128<COMMAND_DEPOSIT_BASE>;
     type CommandDepositPerByte = ConstU128<1>;
     type WeightInfo = crate::weights::SubstrateWeight<Test>;
 }
 
+/// Blocks that a doubted lead has.
+pub const PATIENCE: u32 = 30;
 /// Held per program.
 pub const PROGRAM_DEPOSIT: u128 = 1_000;
 /// Held per command, beside one Planck per byte.
@@ -264,6 +268,18 @@ pub fn anchor(program: ProgramId, from: u64, to: u64, worker: WorkerId, by: &ed2
     let anchor = Anchor { program, from, to, root: StateRoot([to as u8; 32]), results: Hash([0xee; 32]), worker };
     let signature = sign(by, anchor.signing_hash(&genesis()));
     crate::Call::anchor { anchor: SignedAnchor { anchor, signature } }
+}
+
+/// A message about who leads, for the chain as it stands.
+pub fn lead_message(step: LeadStep, worker: WorkerId, by: &ed25519::Pair) -> crate::Call<Test> {
+    let record = crate::Leads::<Test>::get(CLUSTER);
+    sign_lead(LeadMessage { cluster: CLUSTER, term: record.term, newest: record.newest(), step, worker }, by)
+}
+
+/// A message about who leads.
+pub fn sign_lead(message: LeadMessage, by: &ed25519::Pair) -> crate::Call<Test> {
+    let signature = sign(by, message.signing_hash(&genesis()));
+    crate::Call::lead { lead: SignedLeadMessage { message, signature } }
 }
 
 /// The deployment that tests make.

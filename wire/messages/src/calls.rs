@@ -17,6 +17,7 @@ use crate::{
         Signed,
     },
     ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
+    lead::SignedLeadMessage,
     program::{Manifest, Name, SignedReady},
     registration::{Role, Submission},
 };
@@ -185,6 +186,12 @@ pub enum Programs {
     Anchor {
         /// Signed by its instance.
         anchor: SignedAnchor,
+    },
+    /// A worker doubts its cluster's lead, shows itself, or takes the lead. Carries its own authority.
+    #[codec(index = 12)]
+    Lead {
+        /// Signed by its instance.
+        lead: SignedLeadMessage,
     },
 }
 

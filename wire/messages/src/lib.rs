@@ -16,6 +16,8 @@
 //! query         caller → worker: whom I ask, and who I am
 //! transcript    how requests and responses are hashed
 //! anchor        worker → chain: after so many commands my state is this
+//! lead          worker → chain: who of a cluster leads
+//! copies        worker → worker: a program's sealed state, for the day the lead dies
 //! custody       gatekeeper → chain: how key shares are made, handed on and delivered
 //! release       worker → gatekeeper: a part of a program's key, and what is noted down of it
 //! refusal       chain → worker: why a message is not taken
@@ -40,8 +42,10 @@ pub mod attested;
 pub mod calls;
 pub mod collateral;
 pub mod command;
+pub mod copies;
 pub mod custody;
 pub mod ids;
+pub mod lead;
 pub mod limits;
 pub mod program;
 pub mod query;
@@ -59,6 +63,7 @@ pub use ids::{
     Account, BlockHash, ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, StateRoot,
     TransportKey, WorkerId,
 };
+pub use lead::LeadRecord;
 pub use program::{ClusterRecord, Manifest, ProgramLimits, ProgramRecord, ProgramStatus};
 pub use receipt::{AnchorRef, CommandProof, Receipt, SignedReceipt, Subject};
 pub use refusal::Refusal;

@@ -122,6 +122,21 @@ refusals! {
     /// The anchor answers commands that nobody sent.
     AnchorBeyondCommands = 171, "the anchor answers commands that were never sent";
 
+    /// Only the first of a cluster's workers makes programs ready and anchors.
+    NotLead = 180, "another worker leads the cluster";
+    /// Only a worker that does not lead doubts the lead or takes its place.
+    LeadsAlready = 181, "the worker leads the cluster itself";
+    /// See [`crate::lead::LeadMessage`]: it was overtaken by another, or said before.
+    LeadStale = 182, "the message names an earlier state of the cluster's lead";
+    /// A lead is doubted once at a time.
+    LeadDoubted = 183, "the lead is doubted already";
+    /// See [`crate::limits::LEAD_PATIENCE_BLOCKS`].
+    LeadShown = 184, "the lead has shown itself not long ago";
+    /// Nobody asked for it.
+    LeadNotDoubted = 185, "nobody doubts the lead";
+    /// See [`crate::limits::LEAD_PATIENCE_BLOCKS`].
+    LeadAlive = 186, "the lead is admitted and still has time to show itself";
+
     /// The chain has not opened it.
     RoundUnknown = 192, "no round has this number yet";
     /// It made an epoch or was abandoned; another one follows under another number.
