@@ -1,14 +1,14 @@
-//! Code: taken from whoever uploads it, compiled here, kept sealed.
+//! Code: taken from whoever uploads it, or from another worker of the cluster, compiled here, kept sealed.
 //!
 //! # Properties
 //! - Code is taken only when the chain names its hash for a program of this worker, and only if it has that hash.
 //! - An artifact is loaded only if this code on this machine has made it: it lies sealed, and is opened into
 //!   private memory.
 
-use crate::{keeper::KeepError, problem::Problem, programs::ProgramCell, worker::Worker};
+use crate::{cluster::endpoint, keeper::KeepError, problem::Problem, programs::ProgramCell, worker::Worker};
 use phala_engine::{Program, danger};
 use phala_machine::{cabinet::CabinetError, task::blocking};
-use phala_messages::{CodeHash, ProgramRecord, transcript::sha256};
+use phala_messages::{CodeHash, ProgramRecord, copies::code_path, limits::CODE_BYTES_MAX, transcript::sha256};
 use std::sync::Arc;
 
 fn code_name(code: &CodeHash) -> String {
@@ -58,6 +58,34 @@ pub async fn store(worker: &Arc<Worker>, code: CodeHash, component: Vec<u8>) -> 
     Ok(())
 }
 
+/// The code with this hash, as it was taken.
+///
+/// # Errors
+/// [`Problem::CodeUnassigned`], [`Problem::NeedsCode`].
+pub async fn give(worker: &Worker, code: &CodeHash) -> Result<Vec<u8>, Problem> {
+    if worker.cells_of_code(code).is_empty() {
+        return Err(Problem::CodeUnassigned);
+    }
+    let (cabinet, name) = (worker.cabinet.clone(), code_name(code));
+    blocking(move || cabinet.get(&name).ok().flatten()).await.ok_or(Problem::NeedsCode)
+}
+
+/// Brings code from another worker of the cluster, whoever has it. False when nobody does.
+pub async fn fetch(worker: &Arc<Worker>, record: &ProgramRecord) -> bool {
+    let Some(cluster) = worker.cluster() else { return false };
+    let bytes = record.code_bytes.min(CODE_BYTES_MAX) as usize;
+    for (id, other) in cluster.others(&worker.identity.worker) {
+        let Ok(component) = worker.ports.courier.get(&endpoint(other), &code_path(&record.code), bytes).await else {
+            continue;
+        };
+        match store(worker, record.code, component).await {
+            Ok(()) => return true,
+            Err(problem) => tracing::warn!(worker = %id, %problem, "code from another worker is not taken"),
+        }
+    }
+    false
+}
+
 /// The program, ready to run. None when its code is not here, or cannot run; the cell's phase says which.
 pub async fn load(
     worker: &Arc<Worker>,
@@ -66,8 +94,14 @@ pub async fn load(
 ) -> Result<Option<Arc<Program>>, KeepError> {
     // One at a time: compiling takes all cores there are.
     let Ok(_turn) = worker.compiling.acquire().await else { return Ok(None) };
-    let (worker, cell, record) = (worker.clone(), cell.clone(), record.clone());
-    blocking(move || load_now(&worker, &cell, &record)).await
+    let load = |worker: Arc<Worker>, cell: Arc<ProgramCell>, record: Arc<ProgramRecord>| {
+        blocking(move || load_now(&worker, &cell, &record))
+    };
+    let loaded = load(worker.clone(), cell.clone(), record.clone()).await?;
+    if loaded.is_none() && cell.phase() == Problem::NeedsCode && fetch(worker, record).await {
+        return load(worker.clone(), cell.clone(), record.clone()).await;
+    }
+    Ok(loaded)
 }
 
 fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Result<Option<Arc<Program>>, KeepError> {

@@ -3,6 +3,7 @@
 //! ```text
 //! code? ─► compile ─► keys ─► state ─► `ready` ─► ┌─► run a batch of commands
 //!                                                 │   commit it to disk, with its answers        (A)
+//!                                                 │   ship it to the workers that stand by
 //!                                                 │   anchor it on chain, until that is final    (B)
 //!                                                 └── issue results and receipts                 (C)
 //! ```
@@ -21,6 +22,8 @@ use crate::{
     problem::Problem,
     programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
     results::{self, RESULTS_KEPT, Stored},
+    shipping::Lanes,
+    standby,
     worker::Worker,
 };
 use codec::Encode;
@@ -33,7 +36,7 @@ use phala_messages::{
     limits::COMMAND_FUEL_DEFAULT,
     program::{Ready, SignedReady},
 };
-use phala_state::{Commit, ProgramState};
+use phala_state::Commit;
 use phala_units::UnixMillis;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -58,6 +61,9 @@ pub enum KeepError {
     /// The state on disk.
     #[error("the state on disk: {0}")]
     Open(#[from] phala_state::OpenError),
+    /// The copy is not what the chain has anchored, and no other worker of the cluster has given a better one.
+    #[error("the copy on disk: {0}")]
+    Anchor(#[from] phala_state::AnchorError),
     /// A commit.
     #[error("the state: {0}")]
     Commit(#[from] phala_state::CommitError),
@@ -84,16 +90,22 @@ pub struct Keeper {
     answers: BTreeMap<u64, Answered>,
     /// The anchor whose results are issued.
     issued: Option<u64>,
+    /// Ways to the workers that stand by.
+    lanes: Lanes,
 }
 
 impl Keeper {
     /// A keeper for `cell`.
-    pub const fn new(worker: Arc<Worker>, cell: Arc<ProgramCell>) -> Self {
-        Self { worker, cell, ready_sent: None, anchor_sent: None, answers: BTreeMap::new(), issued: None }
+    pub fn new(worker: Arc<Worker>, cell: Arc<ProgramCell>) -> Self {
+        let (answers, lanes) = (BTreeMap::new(), Lanes::default());
+        Self { worker, cell, ready_sent: None, anchor_sent: None, answers, issued: None, lanes }
     }
 
     /// Keeps the program until the task is dropped.
     pub async fn run(mut self) {
+        if !self.cell.leads {
+            return standby::keep(&self.worker, &self.cell).await;
+        }
         while !self.load().await {
             if matches!(self.cell.phase(), Problem::Unrunnable(_)) {
                 // Code does not change: there is nothing to wait for.
@@ -146,6 +158,7 @@ impl Keeper {
                 tracing::error!(program = %self.cell.id, %error, "the program cannot be loaded");
                 self.cell.set_phase(match error {
                     KeepError::Open(error) => Problem::RolledBack(error.to_string()),
+                    KeepError::Anchor(error) => Problem::RolledBack(error.to_string()),
                     _ => Problem::Disk,
                 });
                 self.worker.note_change();
@@ -160,10 +173,7 @@ impl Keeper {
         self.cell.set_phase(Problem::Preparing("its state is being opened"));
         let key = self.worker.custody.program_key(&self.cell.id, &chain.record).await?;
         let secrets = Arc::new(ProgramSecrets::derive(key));
-        let (disk, id, keys) = (self.worker.ports.disk.clone(), self.cell.id, secrets.state_keys());
-        let entropy = self.worker.ports.entropy.clone();
-        let fill = Arc::new(move |out: &mut [u8]| entropy.fill(out));
-        let state = blocking(move || ProgramState::open(disk, id, keys, fill)).await?;
+        let state = standby::open(&self.worker, &self.cell, &secrets).await?;
         Ok(Some(Loaded::new(program, secrets, state)))
     }
 
@@ -182,6 +192,7 @@ impl Keeper {
         if chain.record.transport != Some(loaded.secrets.transport_key()) || loaded.at_anchor(&chain.anchor).is_err() {
             return Ok(false);
         }
+        self.lanes.arrange(&self.worker, &self.cell);
         if loaded.newest() > chain.anchor.version {
             self.anchor(&chain).await?;
             return Ok(false);
@@ -270,7 +281,8 @@ impl Keeper {
             let Some(loaded) = cell.loaded() else { return Ok(()) };
             let mut state = loaded.lock_state();
             if let Err(error) = state.commit(commit) {
-                if matches!(error, phala_state::CommitError::Disk(_) | phala_state::CommitError::MustReopen) {
+                let unknown = matches!(error, phala_state::CommitError::Disk(_) | phala_state::CommitError::MustReopen);
+                if unknown && !cell.is_retired() {
                     // Nobody knows what is on the disk now. A worker that doubts itself starts again.
                     worker.fail(format!("the disk failed while program {} was written: {error}", cell.id));
                 }
@@ -299,6 +311,7 @@ impl Keeper {
         let anchor =
             blocking(move || cell.loaded().and_then(|loaded| anchors::pending(&loaded.lock_state(), from))).await;
         let Some(anchor) = anchor else { return Ok(()) };
+        self.lanes.ship(&self.worker, &self.cell).await;
         match anchors::send(&self.worker, self.cell.id, anchor).await {
             Ok(()) => self.anchor_sent = Some((to, now)),
             Err(error) => tracing::warn!(program = %self.cell.id, %error, "the chain does not take the anchor yet"),

@@ -226,6 +226,14 @@ pub fn mark_after(before: &Hash, batch: &Hash) -> Hash {
     Preimage::new("phala/copy-mark/v1").bytes(&before.0).bytes(&batch.0).hash()
 }
 
+/// The mark of a whole copy whose entries, encoded in the order of their names, have this SHA-256.
+///
+/// # Shape
+/// SHA-256 of `"phala/copy-whole/v1" ‖ entries`.
+pub fn mark_of_whole(entries: &Hash) -> Hash {
+    Preimage::new("phala/copy-whole/v1").bytes(&entries.0).hash()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -277,6 +277,7 @@ fn copies(vectors: &mut Vectors) {
     vectors.value("copy-reply/state", &CopyReply::Ok(state));
     vectors.value("copy-reply/refusal", &CopyReply::Err(CopyRefusal::Gap));
     vectors.bytes("copy/mark-after", mark_after(&after, &Hash([0xe4; 32])).0);
+    vectors.bytes("copy/mark-of-whole", mark_of_whole(&Hash([0xe4; 32])).0);
     vectors.bytes("copy/code-path", copies::code_path(&CODE));
 }
 
@@ -541,6 +542,7 @@ fn calls(vectors: &mut Vectors) {
         ("remove", Call::Programs(Programs::Remove { program: PROGRAM })),
         ("command", Call::Programs(Programs::Command { program: PROGRAM, sealed })),
         ("ready", Call::Programs(Programs::Ready { ready: ready() })),
+        ("lead", Call::Programs(Programs::Lead { lead: lead() })),
         (
             "anchor",
             Call::Programs(Programs::Anchor { anchor: SignedAnchor { anchor: anchor(), signature: SIGNATURE } }),
