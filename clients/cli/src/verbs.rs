@@ -16,3 +16,4 @@ pub mod send;
 pub mod status;
 pub mod up;
 pub mod verify;
+pub mod worker;

@@ -200,7 +200,8 @@ impl Ledger {
     /// # Errors
     /// [`CopyRefusal::NotLead`] when this worker does not stand by; the disk's.
     pub fn mark(&self) -> Result<Hash, CopyRefusal> {
-        self.mark_of(&mut self.standing_by()?)
+        let mut inner = self.standing_by()?;
+        self.mark_of(&mut inner)
     }
 
     fn standing_by(&self) -> Result<MutexGuard<'_, Inner>, CopyRefusal> {
