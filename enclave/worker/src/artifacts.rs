@@ -92,16 +92,22 @@ pub async fn load(
     cell: &Arc<ProgramCell>,
     record: &Arc<ProgramRecord>,
 ) -> Result<Option<Arc<Program>>, KeepError> {
-    // One at a time: compiling takes all cores there are.
-    let Ok(_turn) = worker.compiling.acquire().await else { return Ok(None) };
-    let load = |worker: Arc<Worker>, cell: Arc<ProgramCell>, record: Arc<ProgramRecord>| {
-        blocking(move || load_now(&worker, &cell, &record))
-    };
-    let loaded = load(worker.clone(), cell.clone(), record.clone()).await?;
+    let loaded = load_in_turn(worker, cell, record).await?;
     if loaded.is_none() && cell.phase() == Problem::NeedsCode && fetch(worker, record).await {
-        return load(worker.clone(), cell.clone(), record.clone()).await;
+        return load_in_turn(worker, cell, record).await;
     }
     Ok(loaded)
+}
+
+async fn load_in_turn(
+    worker: &Arc<Worker>,
+    cell: &Arc<ProgramCell>,
+    record: &Arc<ProgramRecord>,
+) -> Result<Option<Arc<Program>>, KeepError> {
+    // One at a time: compiling takes all cores there are.
+    let Ok(_turn) = worker.compiling.acquire().await else { return Ok(None) };
+    let (worker, cell, record) = (worker.clone(), cell.clone(), record.clone());
+    blocking(move || load_now(&worker, &cell, &record)).await
 }
 
 fn load_now(worker: &Worker, cell: &ProgramCell, record: &ProgramRecord) -> Result<Option<Arc<Program>>, KeepError> {
