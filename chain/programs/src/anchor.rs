@@ -3,11 +3,11 @@
 //! A worker may send the next anchor before the last one is in a block: a transaction pool keeps it until its
 //! turn (`requires` the version that the earlier one `provides`). A block takes it in its turn only.
 
-use crate::{Anchors, Assignments, Config, Error, Event, Keepers, Keys as _, Pallet, Programs, Refusal, Workers as _};
+use crate::{Anchors, Config, Error, Event, Keepers, Keys as _, Pallet, Programs, Refusal, Workers as _};
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::BlockNumberFor;
 use phala_messages::{
-    Anchor, AnchorRecord, ClusterId, GenesisHash, Hash, ProgramRecord, ProgramStatus, Signature, WorkerId,
+    Anchor, AnchorRecord, GenesisHash, Hash, ProgramRecord, ProgramStatus, Signature, WorkerId,
     anchor::{ANCHOR_COMMANDS_MAX, SignedAnchor},
 };
 use sp_runtime::traits::Zero;
@@ -74,7 +74,7 @@ impl<T: Config> Pallet<T> {
         ensure!(anchor.to.saturating_sub(anchor.from) <= ANCHOR_COMMANDS_MAX, Refusal::AnchorTooLong);
         let record = Programs::<T>::get(anchor.program).ok_or(Refusal::ProgramUnknown)?;
         ensure!(record.status == ProgramStatus::Live, Refusal::NotLive);
-        Self::check_assigned(&anchor.worker, record.cluster)?;
+        Self::check_leads(&anchor.worker, record.cluster)?;
         let has_keys = Keepers::<T>::get(anchor.program) == Some(anchor.worker) || T::Keys::guarded(&anchor.program);
         ensure!(has_keys, Refusal::NotKeeper);
         ensure!(anchor.to <= record.commands, Refusal::AnchorBeyondCommands);
@@ -82,14 +82,6 @@ impl<T: Config> Pallet<T> {
         ensure!(anchor.from >= version, Refusal::AnchorStale);
         let turn = if anchor.from == version { Turn::Now } else { Turn::Later };
         Ok((turn, record))
-    }
-
-    /// The worker works in the cluster and its admission has not run out.
-    pub(crate) fn check_assigned(worker: &WorkerId, cluster: ClusterId) -> Result<(), Refusal> {
-        ensure!(Assignments::<T>::get(worker) == Some(cluster), Refusal::NotAssigned);
-        let admitted = T::Workers::instance(worker).is_some_and(|instance| T::Workers::admits(worker, &instance));
-        ensure!(admitted, Refusal::NotAdmitted);
-        Ok(())
     }
 
     /// The worker's current instance signed `hash`.

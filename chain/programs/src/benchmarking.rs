@@ -1,7 +1,7 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Pallet, Programs,
+    AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Leads, Pallet, Programs,
     Workers as _, command::SEALED_COMMAND_BYTES_MIN,
 };
 use alloc::{format, string::String, vec, vec::Vec};
@@ -18,6 +18,7 @@ use phala_messages::{
     ClusterId, CodeHash, Hash, InstanceKey, Keep, KeyName, Manifest, ProgramId, Signature, StateRoot, TransportKey,
     WorkerId,
     anchor::{ANCHOR_COMMANDS_MAX, Anchor, SignedAnchor},
+    lead::{LeadMessage, LeadStep, SignedLeadMessage},
     limits::{NAME_BYTES_MAX, OUTBOUND_HOSTS_MAX, SEALED_COMMAND_BYTES_MAX},
     moves::{Moved, SignedMoved},
     program::{Ready, SignedReady},
@@ -100,6 +101,17 @@ fn live<T: Config>(commands: u32, bytes: u32) -> Result<Arranged<T>, BenchmarkEr
         Pallet::<T>::command(RawOrigin::Signed(rich::<T>("caller", index)).into(), arranged.program, sealed)?;
     }
     Ok(arranged)
+}
+
+/// A doubted lead, and what shows it.
+fn doubted<T: Config>() -> Result<SignedLeadMessage, BenchmarkError> {
+    let Arranged { worker, key, .. } = deployed::<T>()?;
+    let newest = Pallet::<T>::block();
+    Leads::<T>::mutate(CLUSTER, |record| record.doubted = Some(newest));
+    let term = Leads::<T>::get(CLUSTER).term;
+    let message = LeadMessage { cluster: CLUSTER, term, newest, step: LeadStep::Show, worker };
+    let signature = sign(&key, message.signing_hash(&Pallet::<T>::genesis()))?;
+    Ok(SignedLeadMessage { message, signature })
 }
 
 fn signed_anchor<T: Config>(arranged: &Arranged<T>, to: u64) -> Result<SignedAnchor, BenchmarkError> {
@@ -253,12 +265,30 @@ mod benchmarks {
     }
 
     #[benchmark]
+    fn authorize_lead() -> Result<(), BenchmarkError> {
+        let call = Call::<T>::lead { lead: doubted::<T>()? };
+        #[block]
+        {
+            call.authorize(TransactionSource::InBlock).ok_or("the call carries its own authority")??;
+        }
+        Ok(())
+    }
+
+    #[benchmark]
     fn moved() -> Result<(), BenchmarkError> {
         let arranged = live::<T>(0, 0)?;
         let signed = signed_moved(&arranged)?;
         #[extrinsic_call]
         _(Origin::<T>::Authorized, signed);
         assert!(KeyRecords::<T>::get(arranged.program).moved.is_some());
+        Ok(())
+    }
+
+    #[benchmark]
+    fn lead() -> Result<(), BenchmarkError> {
+        let signed = doubted::<T>()?;
+        #[extrinsic_call]
+        _(Origin::<T>::Authorized, signed);
         Ok(())
     }
 

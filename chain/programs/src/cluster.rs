@@ -18,41 +18,50 @@ impl<T: Config> Pallet<T> {
     }
 
     pub(crate) fn do_assign_worker(owner: &T::AccountId, cluster: ClusterId, worker: WorkerId) -> DispatchResult {
-        Self::with_owned_cluster(owner, cluster, |record| {
+        let leads = Self::with_owned_cluster(owner, cluster, |record| {
             ensure!(T::Workers::exists(&worker), Error::<T>::WorkerUnknown);
             ensure!(!Assignments::<T>::contains_key(worker), Error::<T>::WorkerAssigned);
             ensure!((record.workers.len() as u32) < T::WorkersPerCluster::get(), Error::<T>::WorkersFull);
             record.workers.try_push(worker).map_err(|_| Error::<T>::WorkersFull)?;
             Assignments::<T>::insert(worker, cluster);
-            Ok(())
+            Ok(record.workers.len() == 1)
         })?;
         Self::deposit_event(Event::WorkerAssigned { cluster, worker });
+        if leads {
+            Self::begin_term(cluster);
+            Self::deposit_event(Event::LeadChanged { cluster, lead: Some(worker), before: None });
+        }
         Ok(())
     }
 
     pub(crate) fn do_unassign_worker(owner: &T::AccountId, worker: WorkerId) -> DispatchResult {
         let cluster = Assignments::<T>::get(worker).ok_or(Error::<T>::WorkerNotAssigned)?;
-        Self::with_owned_cluster(owner, cluster, |record| {
+        let (led, lead) = Self::with_owned_cluster(owner, cluster, |record| {
+            let led = record.workers.first() == Some(&worker);
             record.workers.retain(|member| *member != worker);
             Assignments::<T>::remove(worker);
-            Ok(())
+            Ok((led, record.workers.first().copied()))
         })?;
         Self::deposit_event(Event::WorkerUnassigned { cluster, worker });
+        if led {
+            Self::begin_term(cluster);
+            Self::deposit_event(Event::LeadChanged { cluster, lead, before: Some(worker) });
+        }
         Ok(())
     }
 
     /// Changes a cluster that `owner` owns, and counts the change as activity.
-    fn with_owned_cluster(
+    fn with_owned_cluster<R>(
         owner: &T::AccountId,
         cluster: ClusterId,
-        change: impl FnOnce(&mut ClusterRecord) -> DispatchResult,
-    ) -> DispatchResult {
+        change: impl FnOnce(&mut ClusterRecord) -> Result<R, DispatchError>,
+    ) -> Result<R, DispatchError> {
         Clusters::<T>::try_mutate(cluster, |record| {
             let record = record.as_mut().ok_or(Error::<T>::ClusterUnknown)?;
             ensure!(record.owner == Self::account(owner), Error::<T>::NotClusterOwner);
-            change(record)?;
+            let changed = change(record)?;
             record.activity = record.activity.saturating_add(1);
-            Ok(())
+            Ok(changed)
         })
     }
 

@@ -17,7 +17,9 @@
 //! - *version*: how many commands a program has answered; its newest anchor carries it.
 //! - *pending*: ordered and not yet answered; `commands - version` of them, no more than
 //!   [`COMMANDS_PENDING_MAX`].
-//! - *keeper*: the worker that made a program ready. In this version a program's keys are that worker's own, so
+//! - *lead*: the first of a cluster's workers. It alone makes programs ready and anchors; the others *stand by*, hold copies
+//!   of the state, and one of them takes the lead when it dies.
+//! - *keeper*: the worker that made a program ready. Where no gatekeepers guard a program's keys they are that worker's own, so
 //!   nobody else can answer, and nobody else's anchors are taken.
 //! - *abandoned*: pending when their program was removed. Their deposits go back block by block.
 //!
@@ -28,9 +30,15 @@
 //! only the one that registered last can move a program's state, and a version is anchored once: the new
 //! process starts from the newest finalised anchor and answers again what its predecessor could not anchor.
 //!
+//! # What a new lead means
+//! The same, between machines: an anchor counts only from the worker that leads in the block that holds it
+//! ([`Refusal::NotLead`]). Whoever takes the lead starts from the newest finalised anchor; what the old lead answered and
+//! could not anchor any more is answered again.
+//!
 //! # Properties
 //! - A command is ordered once, has one index, and is answered by one anchor.
 //! - A program's anchors have no gap and no overlap: each starts at the version where the last one ended.
+//! - At any block a cluster with workers has one lead, and a lead that answers doubts keeps the lead.
 //! - A deposit is held from the call that causes it until what it pays for leaves the chain's state, and
 //!   returns whole to who paid it.
 //! - While a cluster's `activity` stands still, there is nothing new for its workers to read.
@@ -43,6 +51,7 @@ extern crate alloc;
 mod anchor;
 mod cluster;
 mod command;
+mod lead;
 mod moves;
 mod program;
 
@@ -52,6 +61,8 @@ mod benchmarking;
 mod mock;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_lead;
 #[cfg(test)]
 mod tests_of_moves;
 #[cfg(any(test, feature = "try-runtime"))]
@@ -148,9 +159,10 @@ pub mod pallet {
     use frame_support::traits::{Time, fungible};
     use frame_system::pallet_prelude::*;
     use phala_messages::{
-        AnchorRecord, ClusterId, ClusterRecord, CodeEpoch, CodeHash, CommandRecord, Keep, KeyName, KeyRecord, Manifest,
-        ProgramRecord, SealedCommand, StateRoot, TransportKey,
+        AnchorRecord, ClusterId, ClusterRecord, CodeEpoch, CodeHash, CommandRecord, Keep, KeyName, KeyRecord,
+        LeadRecord, Manifest, ProgramRecord, SealedCommand, StateRoot, TransportKey,
         anchor::{ANCHOR_COMMANDS_MAX, SignedAnchor},
+        lead::SignedLeadMessage,
         moves::SignedMoved,
         program::{Name, SignedReady},
     };
@@ -185,9 +197,13 @@ pub mod pallet {
         /// The block's time, Unix milliseconds.
         type Time: Time<Moment = u64>;
 
-        /// Workers of one cluster. 1 as long as a program's keys are one worker's own.
+        /// Workers of one cluster: one leads, the others stand by.
         #[pallet::constant]
         type WorkersPerCluster: Get<u32>;
+
+        /// Blocks that a doubted lead has to show itself, and that lie between two doubts.
+        #[pallet::constant]
+        type LeadPatience: Get<u32>;
 
         /// Held from a program's owner while the program stands, Planck.
         #[pallet::constant]
@@ -229,6 +245,11 @@ pub mod pallet {
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
     pub type Assignments<T: Config> = StorageMap<_, Blake2_128Concat, WorkerId, ClusterId>;
+
+    /// What is known of each cluster's lead, beside who it is.
+    // Hasher: Blake2_128Concat, as every map that clients read by proof.
+    #[pallet::storage]
+    pub type Leads<T: Config> = StorageMap<_, Blake2_128Concat, ClusterId, LeadRecord, ValueQuery>;
 
     /// The program in each slot of a cluster.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
@@ -386,6 +407,30 @@ pub mod pallet {
             transport: TransportKey,
             /// Who says so.
             worker: WorkerId,
+        /// A worker that stands by misses the lead.
+        LeadDoubted {
+            /// Of which cluster.
+            cluster: ClusterId,
+            /// Who shall show itself.
+            lead: WorkerId,
+            /// Who misses it.
+            by: WorkerId,
+        },
+        /// The lead was doubted, and lives.
+        LeadShown {
+            /// Of which cluster.
+            cluster: ClusterId,
+            /// Who leads.
+            lead: WorkerId,
+        },
+        /// Another worker leads.
+        LeadChanged {
+            /// Of which cluster.
+            cluster: ClusterId,
+            /// Who leads now; none when the last worker was taken away.
+            lead: Option<WorkerId>,
+            /// Who led before.
+            before: Option<WorkerId>,
         },
         /// All deposits for commands of a removed program have been returned.
         AbandonedReleased {
@@ -473,10 +518,10 @@ pub mod pallet {
             Self::do_assign_worker(&owner, cluster, worker)
         }
 
-        /// Takes a worker out of the caller's cluster.
+        /// Takes a worker out of the caller's cluster. If it led, the next one leads.
         ///
-        /// Programs that the worker keeps stop answering until it is assigned again: their keys are its own.
-        /// Their owners can remove them, and every deposit goes back.
+        /// Where no gatekeepers guard keys, programs that the worker keeps stop answering until it is assigned again: their
+        /// keys are its own. Their owners can remove them, and every deposit goes back.
         #[pallet::call_index(2)]
         #[pallet::weight(T::WeightInfo::unassign_worker())]
         pub fn unassign_worker(origin: OriginFor<T>, worker: WorkerId) -> DispatchResult {
@@ -567,6 +612,17 @@ pub mod pallet {
             ensure_authorized(origin)?;
             Self::do_moved(moved)
         }
+
+        /// worker → chain: a worker of a cluster doubts its lead, shows itself as the lead, or takes the lead. Authorised by
+        /// the signature of the worker's current instance.
+        #[pallet::call_index(14)]
+        #[pallet::weight(T::WeightInfo::lead())]
+        #[pallet::authorize(|_source, lead| Self::authorize_lead(lead))]
+        #[pallet::weight_of_authorize(T::WeightInfo::authorize_lead())]
+        pub fn lead(origin: OriginFor<T>, lead: SignedLeadMessage) -> DispatchResult {
+            ensure_authorized(origin)?;
+            Self::do_lead(lead)
+        }
     }
 
     #[pallet::hooks]
@@ -581,6 +637,7 @@ pub mod pallet {
                 (1..=CLUSTER_WORKERS_MAX).contains(&T::WorkersPerCluster::get()),
                 "a cluster has at least one worker and no more than its record holds"
             );
+            assert!(T::LeadPatience::get() > 0, "a doubted lead has time to show itself");
             let largest = T::BlockWeights::get().get(DispatchClass::Normal).max_extrinsic.unwrap_or(Weight::MAX);
             let anchor =
                 T::WeightInfo::anchor(ANCHOR_COMMANDS_MAX as u32).saturating_add(T::WeightInfo::authorize_anchor());

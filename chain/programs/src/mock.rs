@@ -6,7 +6,7 @@ use frame_support::{
     derive_impl,
     dispatch::GetDispatchInfo,
     parameter_types,
-    traits::{ConstU128, Hooks},
+    traits::{ConstU32, ConstU128, Hooks},
 };
 use frame_system::AuthorizeCall;
 use phala_messages::{
@@ -15,6 +15,7 @@ use phala_messages::{
     anchor::{Anchor, SignedAnchor},
     custody::RootGeneration,
     moves::{KeyName, Moved, SignedMoved},
+    lead::{LeadMessage, LeadStep, SignedLeadMessage},
     program::{Ready, SignedReady},
 };
 use sp_core::{Pair as _, ed25519};
@@ -119,12 +120,15 @@ impl pallet_programs::Config for Test {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;
     type WorkersPerCluster = WorkersPerCluster;
+    type LeadPatience = ConstU32<PATIENCE>;
     type ProgramDeposit = ConstU128<PROGRAM_DEPOSIT>;
     type CommandDepositBase = ConstU128<COMMAND_DEPOSIT_BASE>;
     type CommandDepositPerByte = ConstU128<1>;
     type WeightInfo = crate::weights::SubstrateWeight<Test>;
 }
 
+/// Blocks that a doubted lead has.
+pub const PATIENCE: u32 = 30;
 /// Held per program.
 pub const PROGRAM_DEPOSIT: u128 = 1_000;
 /// Held per command, beside one Planck per byte.
@@ -294,6 +298,18 @@ pub fn moved(program: ProgramId, to: KeyName, version: u64, root: StateRoot, by:
     let moved = Moved { program, to, transport, version, root, worker: WORKER };
     let signature = sign(by, moved.signing_hash(&genesis()));
     crate::Call::moved { moved: SignedMoved { moved, signature } }
+}
+
+/// A message about who leads, for the chain as it stands.
+pub fn lead_message(step: LeadStep, worker: WorkerId, by: &ed25519::Pair) -> crate::Call<Test> {
+    let record = crate::Leads::<Test>::get(CLUSTER);
+    sign_lead(LeadMessage { cluster: CLUSTER, term: record.term, newest: record.newest(), step, worker }, by)
+}
+
+/// A message about who leads.
+pub fn sign_lead(message: LeadMessage, by: &ed25519::Pair) -> crate::Call<Test> {
+    let signature = sign(by, message.signing_hash(&genesis()));
+    crate::Call::lead { lead: SignedLeadMessage { message, signature } }
 }
 
 /// The deployment that tests make.

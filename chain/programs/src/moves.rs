@@ -114,7 +114,7 @@ impl<T: Config> Pallet<T> {
     /// Every rule of a `moved` but the signature.
     fn judge_moved(moved: &Moved) -> Result<Judged, Refusal> {
         let record = Programs::<T>::get(moved.program).ok_or(Refusal::ProgramUnknown)?;
-        Self::check_assigned(&moved.worker, record.cluster)?;
+        Self::check_leads(&moved.worker, record.cluster)?;
         let from_root = T::Keys::root(&moved.program);
         let has_keys = from_root.is_some() || Keepers::<T>::get(moved.program) == Some(moved.worker);
         ensure!(has_keys, Refusal::NotKeeper);

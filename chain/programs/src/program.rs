@@ -130,7 +130,7 @@ impl<T: Config> Pallet<T> {
     fn judge_ready(ready: &Ready) -> Result<ProgramRecord, Refusal> {
         let record = Programs::<T>::get(ready.program).ok_or(Refusal::ProgramUnknown)?;
         ensure!(record.status == ProgramStatus::Deploying, Refusal::NotDeploying);
-        Self::check_assigned(&ready.worker, record.cluster)?;
+        Self::check_leads(&ready.worker, record.cluster)?;
         Ok(record)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Abandoned, AbandonedCommands, Anchors, Assignments, COMMANDS_PENDING_MAX, Call, ClusterCount, ClusterPrograms,
-    Clusters, Commands, Error, Event, FreeSlots, HoldReason, Keepers, Pallet, ProgramCount, ProgramDeposits,
+    Clusters, Commands, Error, Event, FreeSlots, HoldReason, Keepers, Leads, Pallet, ProgramCount, ProgramDeposits,
     Programs as ProgramMap, Refusal, WeightInfo, command::SEALED_COMMAND_BYTES_MIN, mock::*,
     program::RELEASES_PER_BLOCK_MAX, weights::SubstrateWeight,
 };
@@ -15,6 +15,7 @@ use frame_support::{
 use phala_messages::{
     AnchorRecord, ClusterId, CodeHash, Hash, InstanceKey, ProgramId, ProgramStatus, StateRoot, WorkerId,
     anchor::{ANCHOR_COMMANDS_MAX, EMPTY_ROOT},
+    lead::LeadStep,
     limits::*,
 };
 use phala_units::{BlockNumber, Planck, UnixMillis};
@@ -70,13 +71,16 @@ mod clusters {
     fn a_worker_works_in_one_cluster_at_a_time() {
         run(|| {
             found_cluster();
-            assert_eq!(last_event(), Event::WorkerAssigned { cluster: CLUSTER, worker: WORKER });
+            let leads = |lead, before| Event::LeadChanged { cluster: CLUSTER, lead, before };
+            System::assert_has_event(Event::WorkerAssigned { cluster: CLUSTER, worker: WORKER }.into());
+            assert_eq!(last_event(), leads(Some(WORKER), None));
             assert_ok!(call(owner(), Call::create_cluster {}));
             let again = Call::assign_worker { cluster: ClusterId(1), worker: WORKER };
             assert_eq!(call(owner(), again.clone()), error(Error::WorkerAssigned));
 
             assert_ok!(call(owner(), Call::unassign_worker { worker: WORKER }));
-            assert_eq!(last_event(), Event::WorkerUnassigned { cluster: CLUSTER, worker: WORKER });
+            System::assert_has_event(Event::WorkerUnassigned { cluster: CLUSTER, worker: WORKER }.into());
+            assert_eq!(last_event(), leads(None, Some(WORKER)));
             assert!(Clusters::<Test>::get(CLUSTER).unwrap().workers.is_empty());
             assert_ok!(call(owner(), again));
             assert_eq!(Assignments::<Test>::get(WORKER), Some(ClusterId(1)));
@@ -645,6 +649,7 @@ mod contract {
         let (program, worker) = (ProgramId([3; 32]), WorkerId([4; 32]));
         assert_eq!(storage::assignment(&worker), Assignments::<Test>::hashed_key_for(worker));
         assert_eq!(storage::cluster(ClusterId(5)), Clusters::<Test>::hashed_key_for(ClusterId(5)));
+        assert_eq!(storage::lead(ClusterId(5)), Leads::<Test>::hashed_key_for(ClusterId(5)));
         assert_eq!(storage::cluster_program(ClusterId(5), 6), ClusterPrograms::<Test>::hashed_key_for(ClusterId(5), 6));
         assert_eq!(storage::program(&program), ProgramMap::<Test>::hashed_key_for(program));
         assert_eq!(storage::anchor(&program), Anchors::<Test>::hashed_key_for(program));
@@ -660,6 +665,8 @@ mod contract {
             let Call::anchor { anchor: signed_anchor } = anchor(program, 1, 2, WORKER, &instance()) else {
                 unreachable!()
             };
+            let take = lead_message(LeadStep::Take, WORKER, &instance());
+            let Call::lead { lead: signed_lead } = take.clone() else { unreachable!() };
             let pairs = [
                 (Call::create_cluster {}, calls::Programs::CreateCluster),
                 (
@@ -672,6 +679,7 @@ mod contract {
                 (command(program), calls::Programs::Command { program, sealed: sealed(SEALED_BYTES) }),
                 (ready(program, WORKER, &instance()), calls::Programs::Ready { ready: signed_ready }),
                 (anchor(program, 1, 2, WORKER, &instance()), calls::Programs::Anchor { anchor: signed_anchor }),
+                (take.clone(), calls::Programs::Lead { lead: signed_lead }),
             ];
             for (ours, theirs) in pairs {
                 assert_eq!(RuntimeCall::from(ours).encode(), calls::Call::Programs(theirs).encode());
@@ -705,7 +713,7 @@ mod contract {
 
     #[test]
     fn a_broken_invariant_is_found() {
-        let breakages: [fn(ProgramId); 7] = [
+        let breakages: [fn(ProgramId); 9] = [
             |program| ProgramMap::<Test>::mutate(program, |record| record.as_mut().unwrap().commands += 1),
             |program| Commands::<Test>::mutate(program, 0, |record| record.as_mut().unwrap().deposit.0 += 1),
             |program| Anchors::<Test>::mutate(program, |record| record.as_mut().unwrap().version = 2),
@@ -713,6 +721,8 @@ mod contract {
             |_| ClusterPrograms::<Test>::remove(CLUSTER, 0),
             |_| Assignments::<Test>::remove(WORKER),
             |program| AbandonedCommands::<Test>::insert(program, Abandoned { next: 0, end: 1 }),
+            |_| Leads::<Test>::mutate(CLUSTER, |lead| lead.shown = BlockNumber(2)),
+            |_| Leads::<Test>::mutate(ClusterId(9), |_| ()),
         ];
         for (n, breakage) in breakages.into_iter().enumerate() {
             new_test_ext().execute_with(|| {

@@ -2,7 +2,7 @@
 
 use crate::{
     AbandonedCommands, Anchors, Assignments, COMMANDS_PENDING_MAX, ClusterCount, ClusterPrograms, Clusters, Commands,
-    Config, FreeSlots, HoldReason, Keepers, KeyRecords, Keys as _, Pallet, ProgramDeposits, Programs,
+    Config, FreeSlots, HoldReason, Keepers, KeyRecords, Keys as _, Leads, Pallet, ProgramDeposits, Programs,
 };
 use alloc::collections::BTreeMap;
 use frame_support::{
@@ -40,6 +40,12 @@ impl<T: Config> Pallet<T> {
             ensure!(used + free == cluster.slots as usize, "each slot of a cluster is used or free");
         }
         ensure!(Assignments::<T>::iter().count() == workers, "an assigned worker stands in its cluster, once");
+        for (id, lead) in Leads::<T>::iter() {
+            let cluster = Clusters::<T>::get(id).ok_or("only a cluster has a lead")?;
+            let newest = lead.newest();
+            ensure!(lead.shown <= newest && newest <= Self::block(), "a lead was shown, then doubted, and not tomorrow");
+            ensure!(lead.doubted.is_none() || !cluster.workers.is_empty(), "only a lead that is there is doubted");
+        }
         for (cluster, slot, program) in ClusterPrograms::<T>::iter() {
             let record = Programs::<T>::get(program).ok_or("a program in a slot exists")?;
             ensure!((record.cluster, record.slot) == (cluster, slot), "a program knows its slot");

@@ -203,8 +203,8 @@ impl pallet_programs::Config for Runtime {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;
-    // A program's keys are its worker's own until gatekeepers hold them.
-    type WorkersPerCluster = ConstU32<1>;
+    type WorkersPerCluster = ConstU32<WORKERS_PER_CLUSTER>;
+    type LeadPatience = ConstU32<{ phala_messages::limits::LEAD_PATIENCE_BLOCKS }>;
     type ProgramDeposit = ConstU128<PROGRAM_DEPOSIT>;
     type CommandDepositBase = ConstU128<COMMAND_DEPOSIT>;
     type CommandDepositPerByte = ConstU128<COMMAND_DEPOSIT_PER_BYTE>;

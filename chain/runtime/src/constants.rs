@@ -49,3 +49,6 @@ pub const GATEKEEPER_BOND: Balance = 1_000 * PHA;
 
 /// SS58 prefix of addresses: Phala's.
 pub const SS58_PREFIX: u8 = 30;
+
+/// Workers of one cluster: one leads, the others stand by with copies, which it waits for before each anchor.
+pub const WORKERS_PER_CLUSTER: u32 = 7;

@@ -18,3 +18,4 @@ pub mod status;
 pub mod up;
 pub mod upgrade;
 pub mod verify;
+pub mod worker;

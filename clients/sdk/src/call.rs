@@ -1,7 +1,7 @@
 //! Queries: an HTTP request, sealed to a worker that the chain vouches for, and an answer with a receipt.
 //!
 //! ```text
-//! chain, by proof:  program ─► cluster ─► worker: endpoint, transport key, instance
+//! chain, by proof:  program ─► cluster ─► the worker that leads it: endpoint, transport key, instance
 //! client ──OHTTP──► worker ──► program
 //! client ◄──OHTTP── answer + receipt (signed by the instance)
 //! ```
@@ -71,6 +71,14 @@ pub enum CallError {
     /// The worker does not answer.
     #[error("worker {endpoint} does not answer: {reason}")]
     Unreachable {
+        /// Where it should be.
+        endpoint: String,
+        /// What happened instead.
+        reason: String,
+    },
+    /// Nothing listens where the worker should be: no request has left.
+    #[error("worker {endpoint} cannot be reached: {reason}")]
+    Unconnected {
         /// Where it should be.
         endpoint: String,
         /// What happened instead.
@@ -157,6 +165,11 @@ impl Hint for CallError {
             Self::Request(_) => Some("PATH begins with /, a header is `name: value`".into()),
             Self::BodyTooLarge { .. } => Some("send it in several calls".into()),
             Self::Unreachable { .. } => Some("is the worker running? `phala status` shows it".into()),
+            Self::Unconnected { .. } => Some(
+                "is the worker running? If others stand by, one of them takes its place within two minutes; \
+                 `phala worker list` shows who leads"
+                    .into(),
+            ),
             Self::Refused(problem) => problem.hint.clone(),
             Self::Channel(_) => Some("try again: the worker may just have restarted with another key".into()),
             Self::Receipt(ReceiptError::OldState { .. }) => {
@@ -285,27 +298,16 @@ impl Client {
         Ok(Service { program: *program, record, anchor, worker })
     }
 
-    /// A worker of the program's cluster whose admission has not run out.
+    /// The worker that leads the program's cluster, if its admission has not run out: nobody else answers.
     pub(crate) async fn admitted_worker(
         &self,
         record: &ProgramRecord,
         time: UnixMillis,
     ) -> Result<Option<WorkerRecord>, ChainError> {
         let cluster: Option<ClusterRecord> = self.cluster(record.cluster).await?;
-        let workers = cluster.map(|cluster| cluster.workers).unwrap_or_default();
-        let keys: Vec<_> = workers.iter().map(storage::worker).collect();
-        if keys.is_empty() {
-            return Ok(None);
-        }
-        let (_, values) = self.read_raw(&keys).await?;
-        for index in 0..keys.len() {
-            if let Some(worker) = decode::<WorkerRecord>(&values, index, "a worker")?
-                && time < worker.expires_at
-            {
-                return Ok(Some(worker));
-            }
-        }
-        Ok(None)
+        let Some(lead) = cluster.and_then(|cluster| cluster.workers.first().copied()) else { return Ok(None) };
+        let worker = self.worker(&lead).await?;
+        Ok(worker.filter(|worker| time < worker.expires_at))
     }
 
     /// The request as it is sealed, and its transcript hash.
@@ -339,9 +341,14 @@ impl Client {
         bytes: Vec<u8>,
     ) -> Result<reqwest::Response, CallError> {
         let endpoint = service.endpoint();
-        let unreachable = |e: reqwest::Error| CallError::Unreachable {
-            endpoint: endpoint.clone(),
-            reason: crate::chain_of(&e.without_url()),
+        let unreachable = |e: reqwest::Error| {
+            let (connects, endpoint) = (!e.is_connect(), endpoint.clone());
+            let reason = crate::chain_of(&e.without_url());
+            if connects {
+                CallError::Unreachable { endpoint, reason }
+            } else {
+                CallError::Unconnected { endpoint, reason }
+            }
         };
         // The program's own limit ends a query; the client waits a little longer, for the worker to say so.
         let timeout =
@@ -372,12 +379,19 @@ impl Client {
     }
 
     /// What passes by itself is waited for: a worker whose process is another one than the chain named until the
-    /// chain names the new one; a process that the chain has not admitted yet, or has without its knowing; and a
-    /// program that its worker is still preparing. Any other error stays what it is.
+    /// chain names the new one; a process that the chain has not admitted yet, or has without its knowing; a program
+    /// that its worker is still preparing; and a worker that stands by, or that was never reached, until the chain names another
+    /// lead. Any other error stays what it is.
     async fn when_it_is_back(&self, old: &Service, error: CallError, deadline: Instant) -> Result<Service, CallError> {
+        if matches!(error, CallError::Unconnected { .. }) {
+            // Perhaps another worker leads by now; if not, there is nobody to wait for.
+            let service = self.service(&old.program).await?;
+            let moved = service.worker.registration.instance != old.worker.registration.instance;
+            return if moved { Ok(service) } else { Err(error) };
+        }
         let CallError::Refused(problem) = &error else { return Err(error) };
         let same = ["preparing", "worker-unregistered"].contains(&problem.title.as_str());
-        if !same && problem.title != "not-sealed-to-this-process" {
+        if !same && !["not-sealed-to-this-process", "stands-by"].contains(&problem.title.as_str()) {
             return Err(error);
         }
         while Instant::now() < deadline {

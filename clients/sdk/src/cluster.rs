@@ -64,6 +64,11 @@ pub const fn assign_worker_call(cluster: ClusterId, worker: WorkerId) -> Call {
     Call::Programs(Programs::AssignWorker { cluster, worker })
 }
 
+/// The call that takes a worker out of its cluster.
+pub const fn unassign_worker_call(worker: WorkerId) -> Call {
+    Call::Programs(Programs::UnassignWorker { worker })
+}
+
 impl Client {
     /// All clusters, by proof.
     ///

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hash ──programs.deploy──► finalised: the program's id
-//! component ──PUT /v1/code/{hash}──► each worker: compares the hash, compiles, asks the chain to say `live`
+//! component ──PUT /v1/code/{hash}──► the lead: compares the hash, compiles, asks the chain to say `live`
 //! chain ──► live, by proof ──► settings, sealed, as the first command
 //! ```
 
@@ -171,7 +171,7 @@ pub struct Deployed {
     pub program: ProgramId,
     /// Hash of its component.
     pub code: CodeHash,
-    /// Addresses of the workers that run it.
+    /// Addresses of the workers that have it: the first leads, the others stand by.
     pub workers: Vec<String>,
     /// How long it took, from the first question on.
     pub took: Duration,
@@ -214,14 +214,15 @@ impl Client {
         let workers = self.workers_of(deployment.cluster).await?;
         progress(Step::Ordering);
         let program = self.order_deployment(owner, deployment, code).await?;
-        let mut endpoints = Vec::new();
-        for worker in &workers {
-            let endpoint = String::from_utf8_lossy(&worker.registration.endpoint).into_owned();
-            self.upload(&endpoint, code, &deployment.component, &progress).await?;
-            endpoints.push(endpoint);
+        let endpoint = |worker: &WorkerRecord| String::from_utf8_lossy(&worker.registration.endpoint).into_owned();
+        let endpoints: Vec<String> = workers.iter().map(endpoint).collect();
+        // Whoever stands by fetches the code from the lead.
+        let lead = endpoints.get(..1).unwrap_or_default();
+        for endpoint in lead {
+            self.upload(endpoint, code, &deployment.component, &progress).await?;
         }
         progress(Step::Preparing(program));
-        self.await_live(program, &endpoints, deployment.timeout).await?;
+        self.await_live(program, lead, deployment.timeout).await?;
         if !deployment.settings.is_empty() {
             progress(Step::Settings);
             self.send_settings(owner, &program, deployment).await?;

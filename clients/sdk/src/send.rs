@@ -193,7 +193,7 @@ impl Client {
         let sealed = loop {
             match self.ask_for_result(ordered, index).await {
                 Ok(Some(sealed)) => break sealed,
-                // A worker that restarts answers again what it had answered before.
+                // A worker that restarts, or takes another's place, answers again what was answered before.
                 Ok(None) | Err(SendError::Call(CallError::Unreachable { .. } | CallError::NoWorker(_))) => {}
                 Err(error) => return Err(error),
             }

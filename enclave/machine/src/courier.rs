@@ -25,6 +25,17 @@ pub trait Courier: Send + Sync + 'static {
         path: &'a str,
         body: Vec<u8>,
     ) -> BoxFuture<'a, Result<Vec<u8>, CourierError>>;
+
+    /// What `endpoint` gives at `path`, of at most `bytes_max` bytes.
+    fn get<'a>(
+        &'a self,
+        endpoint: &'a str,
+        path: &'a str,
+        bytes_max: usize,
+    ) -> BoxFuture<'a, Result<Vec<u8>, CourierError>> {
+        let _ = (endpoint, path, bytes_max);
+        Box::pin(std::future::ready(Err(CourierError("this courier fetches nothing".into()))))
+    }
 }
 
 /// Seals `message` to a gatekeeper's process: what to post to `path`, and what opens the answer.

@@ -1,14 +1,14 @@
-//! Code: taken from whoever uploads it, compiled here, kept sealed.
+//! Code: taken from whoever uploads it, or from another worker of the cluster, compiled here, kept sealed.
 //!
 //! # Properties
 //! - Code is taken only when the chain names its hash for a program of this worker, and only if it has that hash.
 //! - An artifact is loaded only if this code on this machine has made it: it lies sealed, and is opened into
 //!   private memory.
 
-use crate::{keeper::KeepError, problem::Problem, programs::ProgramCell, worker::Worker};
+use crate::{cluster::endpoint, keeper::KeepError, problem::Problem, programs::ProgramCell, worker::Worker};
 use phala_engine::{Program, danger};
 use phala_machine::{cabinet::CabinetError, task::blocking};
-use phala_messages::{CodeHash, ProgramRecord, transcript::sha256};
+use phala_messages::{CodeHash, ProgramRecord, copies::code_path, limits::CODE_BYTES_MAX, transcript::sha256};
 use std::sync::Arc;
 
 fn code_name(code: &CodeHash) -> String {
@@ -59,6 +59,34 @@ pub async fn store(worker: &Arc<Worker>, code: CodeHash, component: Vec<u8>) -> 
     Ok(())
 }
 
+/// The code with this hash, as it was taken.
+///
+/// # Errors
+/// [`Problem::CodeUnassigned`], [`Problem::NeedsCode`].
+pub async fn give(worker: &Worker, code: &CodeHash) -> Result<Vec<u8>, Problem> {
+    if worker.cells_of_code(code).is_empty() {
+        return Err(Problem::CodeUnassigned);
+    }
+    let (cabinet, name) = (worker.cabinet.clone(), code_name(code));
+    blocking(move || cabinet.get(&name).ok().flatten()).await.ok_or(Problem::NeedsCode)
+}
+
+/// Brings code from another worker of the cluster, whoever has it. False when nobody does.
+pub async fn fetch(worker: &Arc<Worker>, record: &ProgramRecord) -> bool {
+    let Some(cluster) = worker.cluster() else { return false };
+    let bytes = record.code_bytes.min(CODE_BYTES_MAX) as usize;
+    for (id, other) in cluster.others(&worker.identity.worker) {
+        let Ok(component) = worker.ports.courier.get(&endpoint(other), &code_path(&record.code), bytes).await else {
+            continue;
+        };
+        match store(worker, record.code, component).await {
+            Ok(()) => return true,
+            Err(problem) => tracing::warn!(worker = %id, %problem, "code from another worker is not taken"),
+        }
+    }
+    false
+}
+
 /// Where it is said why there is no program yet.
 pub type Note = fn(&ProgramCell, Problem);
 
@@ -69,18 +97,32 @@ pub async fn load(
     record: &Arc<ProgramRecord>,
     note: Note,
 ) -> Result<Option<Arc<Program>>, KeepError> {
+    let mut loaded = load_in_turn(worker, cell, record, note).await?;
+    if loaded.as_ref().is_err_and(|problem| *problem == Problem::NeedsCode) && fetch(worker, record).await {
+        loaded = load_in_turn(worker, cell, record, note).await?;
+    }
+    Ok(loaded.map_err(|problem| note(cell, problem)).ok())
+}
+
+async fn load_in_turn(
+    worker: &Arc<Worker>,
+    cell: &Arc<ProgramCell>,
+    record: &Arc<ProgramRecord>,
+    note: Note,
+) -> Result<Result<Arc<Program>, Problem>, KeepError> {
+    const COMPILING: Problem = Problem::Preparing("its code is being compiled");
     // One at a time: compiling takes all cores there are.
-    let Ok(_turn) = worker.compiling.acquire().await else { return Ok(None) };
+    let Ok(_turn) = worker.compiling.acquire().await else { return Ok(Err(COMPILING)) };
     let (worker, cell, record) = (worker.clone(), cell.clone(), record.clone());
-    blocking(move || load_now(&worker, &cell, &record, note)).await
+    blocking(move || load_now(&worker, &cell, &record, &|| note(&cell, COMPILING))).await
 }
 
 fn load_now(
     worker: &Worker,
     cell: &ProgramCell,
     record: &ProgramRecord,
-    note: Note,
-) -> Result<Option<Arc<Program>>, KeepError> {
+    note_compiling: &dyn Fn(),
+) -> Result<Result<Arc<Program>, Problem>, KeepError> {
     let name = artifact_name(record);
     if let Some(bytes) = get(worker, &name)? {
         let kept = danger::artifact_from_authenticated(&bytes)
@@ -89,15 +131,14 @@ fn load_now(
         if let Some(Ok(program)) =
             kept.filter(|program| program.as_ref().is_ok_and(|program| program.wasm() == record.code))
         {
-            return Ok(Some(Arc::new(program)));
+            return Ok(Ok(Arc::new(program)));
         }
         tracing::info!(program = %cell.id, "compiling again for this version of the engine");
     }
     let Some(component) = get(worker, &code_name(&record.code))? else {
-        note(cell, Problem::NeedsCode);
-        return Ok(None);
+        return Ok(Err(Problem::NeedsCode));
     };
-    note(cell, Problem::Preparing("its code is being compiled"));
+    note_compiling();
     worker.note_change();
     let compiled =
         worker.engine.compile(&component, record.manifest.canonical_nans.into()).map_err(|error| error.to_string());
@@ -108,12 +149,11 @@ fn load_now(
     match loaded {
         Ok((artifact, program)) => {
             worker.cabinet.put(&name, &artifact.to_bytes())?;
-            Ok(Some(Arc::new(program)))
+            Ok(Ok(Arc::new(program)))
         }
         Err(reason) => {
             tracing::warn!(program = %cell.id, reason, "the code cannot run");
-            note(cell, Problem::Unrunnable(reason));
-            Ok(None)
+            Ok(Err(Problem::Unrunnable(reason)))
         }
     }
 }

@@ -7,9 +7,11 @@
 //! While a cluster's `activity` stands still there is nothing else to read.
 
 use crate::{
+    cluster::Cluster,
     keeper::Keeper,
     logs::Logs,
     moves::KeySide,
+    problem::Problem,
     programs::{ChainSide, ProgramCell},
     view::{Entry, View},
     worker::Worker,
@@ -19,12 +21,12 @@ use phala_follow::{FollowError, Follower, Rpc};
 use phala_machine::{
     Seen, Standing,
     chain::{Unreadable, read},
-    task::Task,
+    task::{Task, blocking},
     trail::Trail,
 };
 use phala_messages::{
-    AnchorRecord, BlockRef, ClusterId, ClusterRecord, CommandRecord, KeyRecord, ProgramId, ProgramRecord, WorkerRecord,
-    custody::RootGeneration, storage,
+    AnchorRecord, BlockRef, ClusterId, ClusterRecord, CommandRecord, KeyRecord, LeadRecord, ProgramId, ProgramRecord,
+    WorkerId, WorkerRecord, custody::RootGeneration, storage,
 };
 use phala_units::UnixMillis;
 use std::{
@@ -162,11 +164,42 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             self.activity = activity;
         }
         self.worker.custody.see(self.follower.head());
-        let seen = self.worker.member.observe(self.follower.head().block(), time, record);
-        self.assign(seen.block, &seen.standing);
+        let at = (self.follower.head().block(), time);
+        let cluster = match (assigned, &cluster) {
+            (Some(id), Some(cluster)) => Some(self.read_members(id, cluster, at).await?),
+            _ => None,
+        };
+        let leads = cluster.as_ref().is_some_and(|cluster| cluster.led_by(&id));
+        let leader = cluster.as_ref().and_then(Cluster::leader);
+        self.worker.set_cluster(cluster);
+        let seen = self.worker.member.observe(at.0, time, record);
+        self.assign(seen.block, &seen.standing, leads, leader).await;
         self.seen = Some(seen);
         self.worker.note_change();
         Ok(())
+    }
+
+    /// Who the cluster's workers are, and who leads.
+    async fn read_members(
+        &self,
+        id: ClusterId,
+        cluster: &ClusterRecord,
+        at: (BlockRef, UnixMillis),
+    ) -> Result<Cluster, ObserveError> {
+        // Who works alone leads, and need not know more.
+        if cluster.workers.len() < 2 {
+            return Ok(Cluster::new(id, cluster, LeadRecord::default(), BTreeMap::new(), at));
+        }
+        let keys: Vec<_> =
+            [storage::lead(id)].into_iter().chain(cluster.workers.iter().map(storage::worker)).collect();
+        let values = self.values(&keys).await?;
+        let lead = read("lead", values.first().and_then(Option::as_ref))?.unwrap_or_default();
+        let mut records = BTreeMap::new();
+        for (worker, value) in cluster.workers.iter().zip(values.iter().skip(1)) {
+            let record: Option<WorkerRecord> = read("worker record", value.as_ref())?;
+            records.extend(record.map(|record| (*worker, record)));
+        }
+        Ok(Cluster::new(id, cluster, lead, records, at))
     }
 
     async fn read_programs(
@@ -199,13 +232,19 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
     }
 
     /// Starts keepers of new programs, stops those of removed ones, tells all what the chain says.
-    fn assign(&mut self, block: BlockRef, standing: &Standing) {
+    async fn assign(&mut self, block: BlockRef, standing: &Standing, leads: bool, leader: Option<WorkerId>) {
         let registered = matches!(standing, Standing::Admitted(_));
+        let gone = |id: &ProgramId, kept: &Kept| !self.programs.contains_key(id) || kept.cell.leads != leads;
         let removed: Vec<ProgramId> =
-            self.keepers.keys().filter(|id| !self.programs.contains_key(id)).copied().collect();
+            self.keepers.iter().filter(|(id, kept)| gone(id, kept)).map(|(id, _)| *id).collect();
         for id in removed {
-            tracing::info!(program = %id, "the program was removed, or given to others");
-            self.keepers.remove(&id);
+            let Some(kept) = self.keepers.remove(&id) else { continue };
+            kept.cell.retire();
+            if self.programs.contains_key(&id) {
+                tracing::info!(program = %id, leads, "another worker leads now");
+            } else {
+                tracing::info!(program = %id, "the program was removed, or given to others");
+            }
         }
         for (id, (record, anchor, keys)) in &self.programs {
             let (record, anchor, keys) = (record.clone(), anchor.clone(), keys.clone());
@@ -214,9 +253,15 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
                 kept.cell.observe(chain);
                 continue;
             }
-            tracing::info!(program = %id, "assigned");
+            tracing::info!(program = %id, leads, "assigned");
             let logs = Arc::new(Logs::new(self.worker.ports.clock.clone()));
-            let cell = Arc::new(ProgramCell::new(*id, chain, logs, self.worker.gate.program()));
+            let cell = Arc::new(ProgramCell::new(*id, chain, leads, logs, self.worker.gate.program()));
+            if let Some(leader) = leader.filter(|_| !leads) {
+                cell.set_phase(Problem::StandsBy(leader));
+                // From here on the disk is the lead's to change; a keeper that was here writes nothing any more.
+                let ledger = self.worker.ledgers.of(id);
+                blocking(move || ledger.stand_by()).await;
+            }
             let task = Task::start(Keeper::new(self.worker.clone(), cell.clone()).run());
             self.keepers.insert(*id, Kept { cell, _task: task });
         }

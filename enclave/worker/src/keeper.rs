@@ -3,6 +3,7 @@
 //! ```text
 //! code? ─► compile ─► keys ─► state ─► `ready` ─► ┌─► run a batch of commands
 //!                                                 │   commit it to disk, with its answers        (A)
+//!                                                 │   ship it to the workers that stand by
 //!                                                 │   anchor it on chain, until that is final    (B)
 //!                                                 ├── issue results and receipts                 (C)
 //!                                                 └── move to another key, if it is to: see [`crate::moves`]
@@ -23,6 +24,8 @@ use crate::{
     problem::Problem,
     programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
     results::{self, RESULTS_KEPT, Stored},
+    shipping::Lanes,
+    standby,
     worker::Worker,
 };
 use codec::Encode;
@@ -35,7 +38,7 @@ use phala_messages::{
     limits::COMMAND_FUEL_DEFAULT,
     program::{Ready, SignedReady},
 };
-use phala_state::{Commit, ProgramState, Shelf};
+use phala_state::Commit;
 use phala_units::UnixMillis;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -60,6 +63,9 @@ pub enum KeepError {
     /// The state on disk.
     #[error("the state on disk: {0}")]
     Open(#[from] phala_state::OpenError),
+    /// The copy is not what the chain has anchored, and no other worker of the cluster has given a better one.
+    #[error("the copy on disk: {0}")]
+    Anchor(#[from] phala_state::AnchorError),
     /// A commit.
     #[error("the state: {0}")]
     Commit(#[from] phala_state::CommitError),
@@ -97,17 +103,22 @@ pub struct Keeper {
     issued: Option<u64>,
     /// Takes it to another key.
     mover: Mover,
+    /// Ways to the workers that stand by.
+    lanes: Lanes,
 }
 
 impl Keeper {
     /// A keeper for `cell`.
     pub fn new(worker: Arc<Worker>, cell: Arc<ProgramCell>) -> Self {
-        let (answers, mover) = (BTreeMap::new(), Mover::default());
-        Self { worker, cell, ready_sent: None, anchor_sent: None, answers, issued: None, mover }
+        let (answers, mover, lanes) = (BTreeMap::new(), Mover::default(), Lanes::default());
+        Self { worker, cell, ready_sent: None, anchor_sent: None, answers, issued: None, mover, lanes }
     }
 
     /// Keeps the program until the task is dropped.
     pub async fn run(mut self) {
+        if !self.cell.leads {
+            return standby::keep(&self.worker, &self.cell).await;
+        }
         while !self.load().await {
             // Code that cannot run is not tried again; but it holds no root up.
             let refused = matches!(self.cell.phase(), Problem::Unrunnable(_)).then(|| self.cell.chain().record.code);
@@ -166,6 +177,7 @@ impl Keeper {
                 tracing::error!(program = %self.cell.id, %error, "the program cannot be loaded");
                 self.cell.set_phase(match error {
                     KeepError::Open(error) => Problem::RolledBack(error.to_string()),
+                    KeepError::Anchor(error) => Problem::RolledBack(error.to_string()),
                     _ => Problem::Disk,
                 });
                 self.worker.note_change();
@@ -184,11 +196,9 @@ impl Keeper {
         let name = chain.keys.name();
         let key = self.worker.custody.program_key(&self.cell.id, &chain.record, &name).await?;
         let secrets = ProgramSecrets::derive(key);
-        let disk = Arc::new(Shelf::new(self.worker.ports.disk.clone(), chain.keys.shelf()));
-        let (id, keys, entropy) = (self.cell.id, secrets.state_keys(), self.worker.entropy());
-        let state = blocking(move || ProgramState::open(disk, id, keys, entropy)).await?;
+        let (disk, state) = standby::open(&self.worker, &self.cell, chain, &secrets).await?;
         let secrets = secrets.with_carried(state.snapshot().carried()).ok_or(KeepError::Carried)?;
-        Ok(Some(Loaded::new(name, program, Arc::new(secrets), state)))
+        Ok(Some(Loaded::new(name, program, Arc::new(secrets), disk, state)))
     }
 
     /// Does the next thing there is to do. True: there may be more at once.
@@ -214,12 +224,13 @@ impl Keeper {
         if chain.record.transport != Some(loaded.secrets.transport_key()) || loaded.at_anchor(&chain.anchor).is_err() {
             return Ok(false);
         }
+        self.lanes.arrange(&self.worker, &self.cell);
         if loaded.newest() > chain.anchor.version {
             self.anchor(&chain).await?;
             return Ok(false);
         }
         self.issue(&chain).await?;
-        if self.mover.step(&self.worker, &self.cell, &loaded, &chain).await? {
+        if self.mover.step(&self.worker, &self.cell, &mut self.lanes, &loaded, &chain).await? {
             return Ok(false);
         }
         self.run_batch(&chain).await
@@ -306,7 +317,8 @@ impl Keeper {
             let Some(loaded) = cell.loaded() else { return Ok(()) };
             let mut state = loaded.lock_state();
             if let Err(error) = state.commit(commit) {
-                if matches!(error, phala_state::CommitError::Disk(_) | phala_state::CommitError::MustReopen) {
+                let unknown = matches!(error, phala_state::CommitError::Disk(_) | phala_state::CommitError::MustReopen);
+                if unknown && !cell.is_retired() {
                     // Nobody knows what is on the disk now. A worker that doubts itself starts again.
                     worker.fail(format!("the disk failed while program {} was written: {error}", cell.id));
                 }
@@ -335,6 +347,7 @@ impl Keeper {
         let anchor =
             blocking(move || cell.loaded().and_then(|loaded| anchors::pending(&loaded.lock_state(), from))).await;
         let Some(anchor) = anchor else { return Ok(()) };
+        self.lanes.ship(&self.worker, &self.cell).await;
         match anchors::send(&self.worker, self.cell.id, anchor).await {
             Ok(()) => self.anchor_sent = Some((to, now)),
             Err(error) => tracing::warn!(program = %self.cell.id, %error, "the chain does not take the anchor yet"),

@@ -3,6 +3,7 @@
 //! ```text
 //! head ─► is to move? ─► prepare, aside: code compiled, key from the gatekeepers       (the old goes on answering)
 //!           at an anchored version ─► state sealed anew on a shelf of its own          (queries go on; commands wait)
+//!           shipped to the workers that stand by, like everything that is written
 //!           `moved` ─► final: the new side serves, the old shelf is cleared
 //!                   └► it is not to move there any more: the new shelf is cleared, the old goes on
 //! ```
@@ -20,6 +21,7 @@ use crate::{
     keeper::{KeepError, RESEND_MS},
     problem::Problem,
     programs::{ChainSide, Loaded, ProgramCell, ProgramSecrets},
+    shipping::Lanes,
     worker::Worker,
 };
 use codec::Encode;
@@ -145,10 +147,11 @@ impl Mover {
         &mut self,
         worker: &Arc<Worker>,
         cell: &Arc<ProgramCell>,
+        lanes: &mut Lanes,
         loaded: &Arc<Loaded>,
         chain: &ChainSide,
     ) -> Result<bool, KeepError> {
-        self.sweep(worker, cell, chain).await?;
+        self.sweep(cell, loaded, chain).await?;
         let version = chain.anchor.version;
         if let Some(next) = cell.next() {
             if chain.keys.takes(&next.name, version) {
@@ -158,12 +161,14 @@ impl Mover {
             tracing::info!(program = %cell.id, "the program is to move elsewhere by now");
             cell.take_next();
             self.prepared = None;
-            let (shelf, id) = (Shelf::new(worker.ports.disk.clone(), Some(label(&next.name))), cell.id);
+            let (shelf, id) = (Shelf::new(loaded.disk.clone(), Some(label(&next.name))), cell.id);
             blocking(move || shelf.clear(&id)).await?;
         }
         self.prepare(worker, cell, chain);
         let Some(prepared) = self.prepared.take_if(|it| chain.keys.takes(&it.name, version)) else { return Ok(false) };
         let next = self.seal_anew(worker, cell, loaded, chain, prepared).await?;
+        // Whoever leads next finds the program under whichever key the chain names by then.
+        lanes.ship(worker, cell).await;
         cell.set_next(next.clone());
         worker.note_change();
         self.sent = None;
@@ -189,9 +194,9 @@ impl Mover {
     }
 
     /// Clears what earlier keys left on the disk, once per process and move.
-    async fn sweep(&mut self, worker: &Worker, cell: &ProgramCell, chain: &ChainSide) -> Result<(), KeepError> {
+    async fn sweep(&mut self, cell: &ProgramCell, loaded: &Loaded, chain: &ChainSide) -> Result<(), KeepError> {
         if !self.swept && chain.keys.record.moved.is_some() && cell.next().is_none() {
-            let (shelf, id) = (Shelf::new(worker.ports.disk.clone(), chain.keys.shelf()), cell.id);
+            let (shelf, id) = (Shelf::new(loaded.disk.clone(), chain.keys.shelf()), cell.id);
             blocking(move || shelf.clear_others(&id)).await?;
         }
         self.swept = true;
@@ -271,11 +276,12 @@ impl Mover {
         let attachments = cell.results.to_write();
         self.written = attachments.keys().copied().collect();
         let rekey = Rekey { contents: keep != Keep::Nothing, carried, attachments };
-        let shelf = Shelf::new(worker.ports.disk.clone(), Some(label(&name)));
+        let disk = loaded.disk.clone();
+        let shelf = Shelf::new(disk.clone(), Some(label(&name)));
         let (keys, loaded, entropy) = (secrets.state_keys(), loaded.clone(), worker.entropy());
         let state = blocking(move || loaded.lock_state().rekey(shelf, keys, entropy, rekey)).await?;
         let secrets = secrets.with_carried(state.snapshot().carried()).ok_or(KeepError::Carried)?;
-        Ok(Arc::new(Loaded::new(name, program, Arc::new(secrets), state)))
+        Ok(Arc::new(Loaded::new(name, program, Arc::new(secrets), disk, state)))
     }
 
     async fn send(&mut self, worker: &Worker, cell: &ProgramCell, next: &Loaded, version: u64) {

@@ -5,7 +5,7 @@
 //! carries the name in the header `phala-error` as well, so that it is never taken for a program's answer.
 
 use phala_machine::Unfit;
-use phala_messages::{ProgramId, limits::*};
+use phala_messages::{ProgramId, WorkerId, limits::*};
 
 phala_machine::problems! {
     // The worker as a whole.
@@ -63,6 +63,9 @@ phala_machine::problems! {
     /// Not one of this worker's.
     #[error("program {0} is not run by this worker")]
     UnknownProgram(ProgramId): NOT_FOUND, "unknown-program", "ask the chain which workers run it";
+    /// Another worker of its cluster runs it.
+    #[error("this worker stands by; the program is run by the worker that leads the cluster, {0}")]
+    StandsBy(WorkerId): SERVICE_UNAVAILABLE, "stands-by", "ask the worker that leads: the first of the cluster's workers on chain";
     /// Its code is not here yet.
     #[error("the program's code has not been uploaded to this worker")]
     NeedsCode: SERVICE_UNAVAILABLE, "needs-code", "upload the component with PUT /v1/code/{hash}; `phala deploy` does so";

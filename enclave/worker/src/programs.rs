@@ -4,12 +4,15 @@
 //! needs code ─► compiling ─► opening state ─► declared ready ─► live: serves what is anchored
 //!                  └► unrunnable       └► rolled back · foreign key · behind
 //! ```
+//! That is where this worker leads its cluster. Where it stands by, it has the code ready and holds a copy of the state.
 //! One [`ProgramCell`] per program joins three parties: the follower, which says what the chain says; the
 //! keeper ([`crate::keeper`]), which does the work; and queries, which read.
 
 use crate::{
     carried::{Carried, OldTransport},
+    cluster::Held,
     inbox::Inbox,
+    ledger::{Entries, LeadDisk},
     limits::ProgramGate,
     logs::{CallLog, Logs},
     moves::KeySide,
@@ -28,7 +31,10 @@ use phala_messages::{
     TransportKey, moves::MoveRecord, transcript::sha256,
 };
 use phala_state::{ProgramState, Snapshot};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::Notify;
 
 /// A program's keys, derived from the one that custody gives.
@@ -191,6 +197,8 @@ pub struct Loaded {
     pub program: Arc<Program>,
     /// Its keys.
     pub secrets: Arc<ProgramSecrets>,
+    /// The disk, as far as this keeper may write to it: every key's shelf is on it.
+    pub disk: Arc<LeadDisk>,
     /// Its state on disk. Locked only where blocking is allowed: a commit waits for the disk.
     pub state: Mutex<ProgramState>,
     /// The versions of it that can be read.
@@ -199,9 +207,15 @@ pub struct Loaded {
 
 impl Loaded {
     /// A program with its state.
-    pub fn new(name: KeyName, program: Arc<Program>, secrets: Arc<ProgramSecrets>, state: ProgramState) -> Self {
+    pub fn new(
+        name: KeyName,
+        program: Arc<Program>,
+        secrets: Arc<ProgramSecrets>,
+        disk: Arc<LeadDisk>,
+        state: ProgramState,
+    ) -> Self {
         let versions = Mutex::new(readable(&state));
-        Self { name, program, secrets, state: Mutex::new(state), versions }
+        Self { name, program, secrets, disk, state: Mutex::new(state), versions }
     }
 
     /// The state, for whoever may block.
@@ -255,6 +269,16 @@ fn readable(state: &ProgramState) -> Vec<Snapshot> {
     kept.into_iter().filter_map(|version| state.snapshot_at(version)).chain([state.snapshot()]).collect()
 }
 
+/// A copy that a lead asks others for.
+enum Gift {
+    /// Not now.
+    Unwanted,
+    /// It would be welcome.
+    Wanted,
+    /// Here it is; not tried yet.
+    Arrived(Entries),
+}
+
 /// What this worker holds of one program.
 pub struct ProgramCell {
     /// Which.
@@ -269,6 +293,12 @@ pub struct ProgramCell {
     pub results: Results,
     /// Commands that wait.
     pub inbox: Mutex<Inbox>,
+    /// Whether this worker leads the program's cluster. When that changes, another cell takes this one's place.
+    pub leads: bool,
+    /// Another cell has taken this one's place.
+    retired: AtomicBool,
+    gift: Mutex<Gift>,
+    held: Mutex<Held>,
     /// What stands between it and running.
     phase: Mutex<Problem>,
     chain: Mutex<ChainSide>,
@@ -281,7 +311,7 @@ pub struct ProgramCell {
 
 impl ProgramCell {
     /// A program that the chain has just assigned.
-    pub fn new(id: ProgramId, chain: ChainSide, logs: Arc<Logs>, gate: ProgramGate) -> Self {
+    pub fn new(id: ProgramId, chain: ChainSide, leads: bool, logs: Arc<Logs>, gate: ProgramGate) -> Self {
         Self {
             id,
             query_log: Arc::new(CallLog::query(logs.clone())),
@@ -289,12 +319,72 @@ impl ProgramCell {
             gate,
             results: Results::default(),
             inbox: Mutex::default(),
+            leads,
+            retired: AtomicBool::new(false),
+            gift: Mutex::new(Gift::Unwanted),
+            held: Mutex::default(),
             phase: Mutex::new(Problem::Preparing("this worker has just learnt of it")),
             chain: Mutex::new(chain),
             loaded: RwLock::default(),
             next: RwLock::default(),
             upgrade_phase: Mutex::default(),
             wake: Notify::new(),
+        }
+    }
+
+    /// Another cell takes this one's place.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    /// Whether another cell has taken this one's place.
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// Who else holds what is on this worker's disk, while it leads.
+    pub fn held(&self) -> Held {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lanes say how far they are.
+    pub fn set_held(&self, held: Held) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    fn lock_gift(&self) -> MutexGuard<'_, Gift> {
+        self.gift.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keeper looks for a copy, or no longer.
+    pub fn want_copy(&self, wanted: bool) {
+        *self.lock_gift() = if wanted { Gift::Wanted } else { Gift::Unwanted };
+    }
+
+    /// Whether the keeper looks for a copy.
+    pub fn wants_copy(&self) -> bool {
+        matches!(*self.lock_gift(), Gift::Wanted)
+    }
+
+    /// A copy has come.
+    pub fn put_copy(&self, entries: Entries) {
+        let mut gift = self.lock_gift();
+        if matches!(*gift, Gift::Wanted) {
+            *gift = Gift::Arrived(entries);
+        }
+        drop(gift);
+        self.wake();
+    }
+
+    /// The copy that has come, to be tried.
+    pub fn take_copy(&self) -> Option<Entries> {
+        let mut gift = self.lock_gift();
+        match std::mem::replace(&mut *gift, Gift::Unwanted) {
+            Gift::Arrived(entries) => Some(entries),
+            other => {
+                *gift = other;
+                None
+            }
         }
     }
 

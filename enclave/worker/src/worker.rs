@@ -4,7 +4,11 @@ use crate::{
     artifacts,
     assignments::Observer,
     authorize::Judge,
+    cluster::Cluster,
+    copies::Arrivals,
     custody::{ChainCustody, Custody},
+    lead::Watch,
+    ledger::Ledgers,
     limits::{Gate, Places},
     problem::Problem,
     programs::{MachineAttester, ProgramCell},
@@ -47,7 +51,7 @@ pub struct Ports {
     pub vault: Arc<dyn Vault>,
     /// How queries fetch.
     pub outbound: Arc<dyn Outbound>,
-    /// How gatekeepers are reached.
+    /// How gatekeepers and other workers are reached.
     pub courier: Arc<dyn Courier>,
 }
 
@@ -100,6 +104,15 @@ pub struct Worker {
     pub(crate) gate: Gate,
     pub(crate) judge: Judge,
     pub(crate) compiling: Semaphore,
+    /// Every write to programs' disks.
+    pub(crate) ledgers: Ledgers,
+    /// Copies that come in.
+    pub(crate) arrivals: Arrivals,
+    /// A copy that goes out because the lead asked for it: one at a time.
+    pub(crate) giving: Arc<Semaphore>,
+    /// Number of the next message to another worker.
+    pub(crate) said: AtomicU64,
+    cluster: RwLock<Option<Arc<Cluster>>>,
     view: RwLock<Arc<View>>,
     cells: RwLock<Arc<HashMap<ProgramId, Arc<ProgramCell>>>>,
     changed: AtomicBool,
@@ -155,6 +168,11 @@ impl Worker {
             attester: Arc::new(MachineAttester(ports.machine.clone())),
             gate: Gate::new(config.places),
             compiling: Semaphore::new(1),
+            ledgers: Ledgers::new(ports.disk.clone()),
+            arrivals: Arrivals::default(),
+            giving: Arc::new(Semaphore::new(1)),
+            said: AtomicU64::new(1),
+            cluster: RwLock::default(),
             view: RwLock::new(Arc::new(View::nothing())),
             cells: RwLock::default(),
             changed: AtomicBool::new(false),
@@ -176,6 +194,7 @@ impl Worker {
             Err(reason) => return reason,
         };
         let _registrar = Task::start(Registrar::new(self.member.clone()).run());
+        let _watch = Task::start(Watch::new(self.clone()).run());
         let mut failure = self.failure.subscribe();
         let mut observer = Observer::new(self.clone(), rpc, follower);
         let reason = loop {
@@ -214,6 +233,15 @@ impl Worker {
 
     pub(crate) fn set_view(&self, view: View) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    /// The cluster that this worker works in, as far as it has followed the chain.
+    pub fn cluster(&self) -> Option<Arc<Cluster>> {
+        self.cluster.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_cluster(&self, cluster: Option<Cluster>) {
+        *self.cluster.write().unwrap_or_else(PoisonError::into_inner) = cluster.map(Arc::new);
     }
 
     /// Whether this worker may serve at all.
@@ -262,6 +290,14 @@ impl Worker {
     /// [`Problem::CodeUnassigned`], [`Problem::CodeHash`], [`Problem::Disk`].
     pub async fn store_code(self: &Arc<Self>, code: CodeHash, component: Vec<u8>) -> Result<(), Problem> {
         artifacts::store(self, code, component).await
+    }
+
+    /// The code with this hash, if a program of this worker has it: for other workers of its cluster.
+    ///
+    /// # Errors
+    /// [`Problem::CodeUnassigned`], [`Problem::NeedsCode`].
+    pub async fn code(&self, code: &CodeHash) -> Result<Vec<u8>, Problem> {
+        artifacts::give(self, code).await
     }
 
     /// Size of the code with this hash, if a program of this worker has it.

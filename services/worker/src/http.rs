@@ -5,7 +5,8 @@
 //! POST /v1/query                    a sealed request; whole or chunked, by its content type
 //! GET  /v1/programs/{id}            where a program stands
 //! GET  /v1/result/{program}/{index} the sealed result of a command
-//! PUT  /v1/code/{hash}              a component
+//! PUT  /v1/code/{hash}              a component; GET gives it to other workers
+//! POST /v1/copy                     what another worker of the cluster says about copies
 //! GET  /metrics · /health
 //! ```
 //! The reference is `docs/reference/worker-http.md`.
@@ -30,7 +31,7 @@ use phala_host::server::{self, Answer};
 use phala_machine::problem::PROBLEM_TYPE;
 use phala_messages::{
     CodeHash, ProgramId, ProgramStatus,
-    limits::{CODE_BYTES_MAX, HEAD_BYTES_MAX, QUERY_BODY_BYTES_MAX},
+    limits::{CODE_BYTES_MAX, COPY_MESSAGE_BYTES_MAX, HEAD_BYTES_MAX, QUERY_BODY_BYTES_MAX},
 };
 use serde_json::json;
 use std::{
@@ -48,14 +49,20 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
 const CODE_TIMEOUT: Duration = Duration::from_secs(600);
 /// The longest wait for a result.
 const WAIT_MS_MAX: u64 = 60_000;
-/// Uploads of code at once: each holds its component in memory.
+/// Uploads of code at once, and as many downloads: each holds its component in memory.
 const UPLOADS_MAX: usize = 4;
+/// How long a message about copies may take to arrive.
+const COPY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Messages about copies at once: each holds a piece in memory.
+const COPIES_MAX: usize = 32;
 
 /// Everything a request may need.
 pub struct Service {
     worker: Arc<Worker>,
     latency: Latency,
     uploads: tokio::sync::Semaphore,
+    downloads: tokio::sync::Semaphore,
+    copies: tokio::sync::Semaphore,
 }
 
 fn full(bytes: impl Into<Bytes>) -> UnsyncBoxBody<Bytes, Infallible> {
@@ -126,7 +133,13 @@ impl server::Service for Service {
 impl Service {
     /// Serves `worker`.
     pub fn new(worker: Arc<Worker>) -> Self {
-        Self { worker, latency: Latency::default(), uploads: tokio::sync::Semaphore::new(UPLOADS_MAX) }
+        Self {
+            worker,
+            latency: Latency::default(),
+            uploads: tokio::sync::Semaphore::new(UPLOADS_MAX),
+            downloads: tokio::sync::Semaphore::new(UPLOADS_MAX),
+            copies: tokio::sync::Semaphore::new(COPIES_MAX),
+        }
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Answer {
@@ -146,7 +159,8 @@ impl Service {
         let mut parts = path.split('/').skip(1);
         let route = [parts.next(), parts.next(), parts.next(), parts.next(), parts.next()];
         let allowed = match route {
-            [Some("v1"), Some("query"), None, ..] => Method::POST,
+            [Some("v1"), Some("query" | "copy"), None, ..] => Method::POST,
+            [Some("v1"), Some("code"), Some(_), None, _] if gives(request.method()) => Method::GET,
             [Some("v1"), Some("code"), Some(_), None, _] => Method::PUT,
             [Some("v1"), Some("info"), None, ..]
             | [Some("v1"), Some("programs"), Some(_), None, _]
@@ -166,11 +180,13 @@ impl Service {
         }
         match route {
             [Some("v1"), Some("query"), ..] => self.query(request).await,
+            [Some("v1"), Some("copy"), ..] => self.copy(request).await,
             [Some("v1"), Some("info"), ..] => Ok(as_json(&self.info())),
             [Some("v1"), Some("programs"), Some(id), ..] => self.program(id),
             [Some("v1"), Some("result"), Some(program), Some(index), _] => {
                 self.result(program, index, request.uri().query()).await
             }
+            [Some("v1"), Some("code"), Some(hash), ..] if gives(request.method()) => self.give_code(hash).await,
             [Some("v1"), Some("code"), Some(hash), ..] => self.code(hash, request).await,
             [Some("metrics"), ..] => {
                 Ok(answer(StatusCode::OK, "text/plain; version=0.0.4", render(&self.worker, &self.latency)))
@@ -209,6 +225,7 @@ impl Service {
         let view = worker.view();
         let (tee, simulated) = worker.tee();
         let (standing, reason) = worker.standing();
+        let cluster = worker.cluster();
         let expires_at = match &view.standing {
             phala_machine::Standing::Admitted(record) => Some(record.expires_at.0),
             _ => None,
@@ -226,6 +243,13 @@ impl Service {
             "warning": simulated.then_some("this TEE is a simulation: it keeps no secret"),
             "registration": { "status": standing, "reason": reason, "expires_at": expires_at },
             "head": { "number": view.block.number, "hash": view.block.hash, "time": view.time },
+            "cluster": cluster.as_ref().map(|cluster| json!({
+                "id": cluster.id.0,
+                "leads": cluster.led_by(&identity.worker),
+                "lead": cluster.leader(),
+                "workers": cluster.workers.len(),
+                "alone": cluster.led_by(&identity.worker) && cluster.others(&identity.worker).next().is_none(),
+            })),
             "programs": view.programs.len(),
             "evidence": worker.evidence().map(|quote| hex::encode(&*quote)),
         })
@@ -238,6 +262,7 @@ impl Service {
         let loaded = cell.loaded();
         let serving = cell.serving(&chain);
         let problem = serving.as_ref().err();
+        let held = cell.held();
         Ok(as_json(&json!({
             "program": id,
             "code": chain.record.code,
@@ -258,6 +283,8 @@ impl Service {
                 })
             }),
             "commands": chain.record.commands,
+            "leads": cell.leads,
+            "copies": { "standing_by": held.standing_by, "complete": held.complete },
             "problem": problem.map(Problem::slug),
             "detail": problem.map(ToString::to_string),
         })))
@@ -284,12 +311,32 @@ impl Service {
         Ok(answer)
     }
 
+    async fn give_code(&self, hash: &str) -> Result<Answer, Problem> {
+        let hash: CodeHash = hash.parse().map_err(|_| Problem::Path("the hash of code"))?;
+        let _download = self.downloads.try_acquire().map_err(|_| Problem::Busy)?;
+        let component = self.worker.code(&hash).await?;
+        Ok(answer(StatusCode::OK, "application/wasm", component))
+    }
+
+    async fn copy(&self, request: Request<Incoming>) -> Result<Answer, Problem> {
+        let _place = self.copies.try_acquire().map_err(|_| Problem::Busy)?;
+        let max = u64::from(COPY_MESSAGE_BYTES_MAX);
+        let too_large = Problem::TooLarge("a message about copies has at most 513 KiB");
+        let message = whole(request.into_body(), max, COPY_TIMEOUT, too_large).await?;
+        Ok(answer(StatusCode::OK, "application/octet-stream", self.worker.copy(&message).await))
+    }
+
     fn health(&self) -> Answer {
         match self.worker.may_serve(&self.worker.view()) {
             Ok(()) => as_json(&json!({ "status": "ok" })),
             Err(problem) => refuse(&problem),
         }
     }
+}
+
+/// Whether the method asks for something, rather than bringing it.
+fn gives(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
 }
 
 fn streamed(kind: &'static str, pieces: impl Stream<Item = Bytes> + Send + 'static) -> Answer {

@@ -2,6 +2,7 @@
 
 mod canary;
 mod components;
+mod copies;
 mod crashes;
 mod gatekeepers;
 mod handover;

@@ -18,6 +18,7 @@ use crate::{
     ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
     moves::{Keep, SignedMoved},
     limits::CUSTODIANS_MAX,
+    lead::SignedLeadMessage,
     program::{Manifest, Name, SignedReady},
     recovery::{Custodian, CustodianCall, EpochOutput, Objection, RecoveryParameters, SeatBackup, SeatTaken},
     registration::{Role, Submission},
@@ -211,6 +212,11 @@ pub enum Programs {
     Moved {
         /// Signed by its instance.
         moved: SignedMoved,
+    /// A worker doubts its cluster's lead, shows itself, or takes the lead. Carries its own authority.
+    #[codec(index = 14)]
+    Lead {
+        /// Signed by its instance.
+        lead: SignedLeadMessage,
     },
 }
 

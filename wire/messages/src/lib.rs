@@ -17,6 +17,8 @@
 //! transcript    how requests and responses are hashed
 //! anchor        worker → chain: after so many commands my state is this
 //! moves         owner, worker → chain: other code, another key; the state lies under it now
+//! lead          worker → chain: who of a cluster leads
+//! copies        worker → worker: a program's sealed state, for the day the lead dies
 //! custody       gatekeeper → chain: how key shares are made, handed on and delivered
 //! recovery      gatekeeper, custodian → chain: backups of key shares, and the ceremony that brings them back
 //! release       worker → gatekeeper: a part of a program's key, and what is noted down of it
@@ -42,8 +44,10 @@ pub mod attested;
 pub mod calls;
 pub mod collateral;
 pub mod command;
+pub mod copies;
 pub mod custody;
 pub mod ids;
+pub mod lead;
 pub mod limits;
 pub mod moves;
 pub mod program;
@@ -64,6 +68,7 @@ pub use ids::{
     StateRoot, TransportKey, WorkerId,
 };
 pub use moves::{CodeEpoch, Keep, KeyName, KeyRecord};
+pub use lead::LeadRecord;
 pub use program::{ClusterRecord, Manifest, ProgramLimits, ProgramRecord, ProgramStatus};
 pub use receipt::{AnchorRef, CommandProof, Receipt, SignedReceipt, Subject};
 pub use refusal::Refusal;

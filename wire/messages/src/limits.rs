@@ -92,6 +92,15 @@ pub const CUSTODIANS_MAX: u32 = 16;
 /// What an epoch came to, as the chain keeps it for recovery: 64 members and their polynomial are about 8 KiB.
 pub const EPOCH_OUTPUT_BYTES_MAX: u32 = 16 * 1024;
 
+/// Blocks that a doubted lead has to show itself, and that lie between two doubts: one minute.
+pub const LEAD_PATIENCE_BLOCKS: u32 = 30;
+/// One piece of a copy on its way to another worker.
+pub const COPY_PIECE_BYTES_MAX: u32 = 512 * 1024;
+/// A copy of one program's disk, and a batch of changes to it: they pass through memory.
+pub const COPY_BYTES_MAX: u32 = 256 * 1024 * 1024;
+/// A message about copies: a piece, its header and signature.
+pub const COPY_MESSAGE_BYTES_MAX: u32 = COPY_PIECE_BYTES_MAX + 1024;
+
 /// What one entry of `wasi:keyvalue` counts against [`STATE_BYTES_MAX`].
 ///
 /// # Units

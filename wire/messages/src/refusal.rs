@@ -133,6 +133,20 @@ refusals! {
     MoveKeepsState = 183, "the owner has not agreed that the new code has the old state";
     /// Another name is another key.
     MoveSameTransport = 184, "the program's transport key does not change with the move";
+    /// Only the first of a cluster's workers makes programs ready and anchors.
+    NotLead = 185, "another worker leads the cluster";
+    /// Only a worker that does not lead doubts the lead or takes its place.
+    LeadsAlready = 186, "the worker leads the cluster itself";
+    /// See [`crate::lead::LeadMessage`]: it was overtaken by another, or said before.
+    LeadStale = 187, "the message names an earlier state of the cluster's lead";
+    /// A lead is doubted once at a time.
+    LeadDoubted = 188, "the lead is doubted already";
+    /// See [`crate::limits::LEAD_PATIENCE_BLOCKS`].
+    LeadShown = 189, "the lead has shown itself not long ago";
+    /// Nobody asked for it.
+    LeadNotDoubted = 190, "nobody doubts the lead";
+    /// See [`crate::limits::LEAD_PATIENCE_BLOCKS`].
+    LeadAlive = 191, "the lead is admitted and still has time to show itself";
 
     /// The chain has not opened it.
     RoundUnknown = 192, "no round has this number yet";

@@ -58,6 +58,11 @@ pub fn cluster(id: ClusterId) -> Vec<u8> {
     entry("Programs", "Clusters", &[id.encode()])
 }
 
+/// [`crate::LeadRecord`] of a cluster; none until its lead has changed or was doubted.
+pub fn lead(id: ClusterId) -> Vec<u8> {
+    entry("Programs", "Leads", &[id.encode()])
+}
+
 /// [`ProgramId`] in a slot of a cluster.
 pub fn cluster_program(id: ClusterId, slot: u32) -> Vec<u8> {
     entry("Programs", "ClusterPrograms", &[id.encode(), slot.encode()])

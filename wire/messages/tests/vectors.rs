@@ -7,8 +7,10 @@ use phala_messages::{
     calls::{self, Address, Balances, Call, Programs, Registry, Session, SigningContext, Sudo},
     collateral::Collateral,
     command::seal_info,
+    copies::*,
     custody::*,
     moves::{MoveRecord, Moved, SignedMoved, UpgradeRecord},
+    lead::{LeadMessage, LeadStep, SignedLeadMessage},
     program::{Ready, SignedReady},
     recovery::*,
     registration::Submission,
@@ -234,6 +236,57 @@ fn programs(vectors: &mut Vectors) {
     vectors.value("ready", &ready().ready);
     vectors.bytes("ready/signing-hash", ready().ready.signing_hash(&GENESIS));
     vectors.value("signed-ready", &ready());
+    for step in [LeadStep::Doubt, LeadStep::Show, LeadStep::Take] {
+        vectors.value(&format!("lead-message/{step:?}"), &LeadMessage { step, ..lead().message });
+    }
+    vectors.bytes("lead-message/signing-hash", lead().message.signing_hash(&GENESIS));
+    vectors.value("signed-lead-message", &lead());
+    let record = LeadRecord { term: 6, shown: BlockNumber(4_200), doubted: Some(BlockNumber(4_240)) };
+    vectors.value("lead-record", &record);
+    vectors.value("lead-record/trusted", &LeadRecord { doubted: None, ..record });
+    copies(vectors);
+}
+
+fn lead() -> SignedLeadMessage {
+    let message =
+        LeadMessage { cluster: CLUSTER, term: 6, newest: BlockNumber(4_240), step: LeadStep::Take, worker: WORKER };
+    SignedLeadMessage { message, signature: SIGNATURE }
+}
+
+fn copies(vectors: &mut Vectors) {
+    let (program, after) = (PROGRAM, Hash([0xe1; 32]));
+    let piece = |change| CopySay::Piece {
+        program,
+        change,
+        after,
+        total: 5,
+        offset: 2,
+        bytes: vec![1, 2, 3].try_into().unwrap(),
+    };
+    let says = [
+        ("greet", CopySay::Greet),
+        ("where", CopySay::Where { program }),
+        ("give", CopySay::Give { program }),
+        ("batch", piece(CopyChange::Batch { before: Hash([0xe2; 32]) })),
+        ("whole", piece(CopyChange::Whole)),
+    ];
+    for (name, say) in says {
+        let message = CopyMessage { from: WORKER, number: 77, say };
+        vectors.value(&format!("copy/{name}"), &message);
+        vectors.bytes(&format!("copy/{name}/signing-hash"), message.signing_hash(&GENESIS, &INSTANCE));
+        let signed = SignedCopyMessage { message, signature: SIGNATURE };
+        vectors.value(&format!("signed-copy/{name}"), &signed);
+    }
+    let state = CopyState { to: Hash([0xe3; 32]), mark: after };
+    vectors.value("copy-state", &state);
+    vectors.bytes("copy-state/signing-hash", state.signing_hash(&GENESIS));
+    let state = SignedCopyState { state, signature: SIGNATURE };
+    vectors.value("signed-copy-state", &state);
+    vectors.value("copy-reply/state", &CopyReply::Ok(state));
+    vectors.value("copy-reply/refusal", &CopyReply::Err(CopyRefusal::Gap));
+    vectors.bytes("copy/mark-after", mark_after(&after, &Hash([0xe4; 32])).0);
+    vectors.bytes("copy/mark-of-whole", mark_of_whole(&Hash([0xe4; 32])).0);
+    vectors.bytes("copy/code-path", copies::code_path(&CODE));
 }
 
 fn commands_and_anchors(vectors: &mut Vectors) {
@@ -719,6 +772,7 @@ fn calls(vectors: &mut Vectors) {
         ("remove", Call::Programs(Programs::Remove { program: PROGRAM })),
         ("command", Call::Programs(Programs::Command { program: PROGRAM, sealed })),
         ("ready", Call::Programs(Programs::Ready { ready: ready() })),
+        ("lead", Call::Programs(Programs::Lead { lead: lead() })),
         (
             "anchor",
             Call::Programs(Programs::Anchor { anchor: SignedAnchor { anchor: anchor(), signature: SIGNATURE } }),
@@ -751,6 +805,7 @@ fn storage_keys(vectors: &mut Vectors) {
         ("worker", storage::worker(&WORKER)),
         ("assignment", storage::assignment(&WORKER)),
         ("cluster", storage::cluster(CLUSTER)),
+        ("lead", storage::lead(CLUSTER)),
         ("cluster-program", storage::cluster_program(CLUSTER, 1)),
         ("program", storage::program(&PROGRAM)),
         ("anchor", storage::anchor(&PROGRAM)),

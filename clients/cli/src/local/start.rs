@@ -37,6 +37,8 @@ pub const ADMINISTRATOR: &str = "//Alice";
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a worker may take to be admitted.
 pub(super) const ADMISSION_TIMEOUT: Duration = Duration::from_secs(120);
+/// Workers of one cluster, as the runtime takes them.
+const WORKERS_PER_CLUSTER: usize = 7;
 /// How often a role that does not answer yet is asked.
 const POLL: Duration = Duration::from_millis(40);
 /// How often one role is started again within [`RESTARTS_WITHIN`] before the network gives up.
@@ -351,7 +353,8 @@ impl Running {
         Ok(())
     }
 
-    /// From running processes to a network that runs programs: workers admitted, each in a cluster of its own.
+    /// From running processes to a network that runs programs: workers admitted, the first leading a cluster, the others standing
+    /// by in it. More than a cluster holds begin the next one.
     async fn assemble(
         &mut self,
         client: &Client,
@@ -361,7 +364,7 @@ impl Running {
     ) -> Outcome<Vec<ClusterId>> {
         let owner = KeyPair::parse(ADMINISTRATOR)?;
         // Founding clusters needs nobody but the chain: it goes on while the workers start.
-        let missing = workers.saturating_sub(client.clusters().await?.len());
+        let missing = workers.div_ceil(WORKERS_PER_CLUSTER).saturating_sub(client.clusters().await?.len());
         let mut founding = Vec::new();
         for _ in 0..missing {
             founding.push(client.submit(&owner, &phala_sdk::create_cluster_call()).await?);
@@ -373,7 +376,7 @@ impl Running {
             self.await_registration_sent(client, info).await?;
             if client.assignment(&info.worker).await?.is_none() {
                 // A block takes registrations first, so both may share one.
-                let call = phala_sdk::assign_worker_call(ClusterId(n as u32), info.worker);
+                let call = phala_sdk::assign_worker_call(ClusterId((n / WORKERS_PER_CLUSTER) as u32), info.worker);
                 assigning.push((client.submit(&owner, &call).await?, call));
             }
         }

@@ -29,7 +29,7 @@ Evidence, attestation and receipts have their real form, under a development roo
 /// on from there. Delete the directory for a fresh start.
 #[derive(clap::Args)]
 pub struct Up {
-    /// How many workers
+    /// How many workers: the first runs programs, the others stand by with copies of their state
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     workers: u8,
     /// How many validators

@@ -18,18 +18,18 @@ use phala_crypto::Secret;
 use phala_enclave_worker::{Config, Places, Ports, Worker};
 use phala_engine::{Body, Engine, EngineConfig, Outbound, OutboundError};
 use phala_machine::{
-    Clock, Courier, CourierError, Entropy, Machine, MachineError, StartError, Vault, VaultError,
+    Cabinet, Clock, Courier, CourierError, Entropy, Machine, MachineError, StartError, Vault, VaultError,
     registration::parse_endpoint,
 };
 use phala_messages::{CodeHash, ProgramId, collateral::Collateral, transcript::sha256};
 use phala_state::MemoryDisk;
 use phala_units::UnixMillis;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, LazyLock, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -158,11 +158,84 @@ impl Outbound for NoOutbound {
     }
 }
 
-struct NoCourier;
+/// Carries messages between workers of one process, as far as a test lets it.
+#[derive(Default)]
+pub struct Wires {
+    workers: Mutex<BTreeMap<String, Weak<Worker>>>,
+    /// Messages that still pass; none says all.
+    pub budget: Mutex<Option<u32>>,
+    /// Whoever is reached here is not reached.
+    pub cut: Mutex<BTreeSet<String>>,
+    /// Everything that passed: to whom, and what.
+    pub passed: Mutex<Vec<(String, Vec<u8>)>>,
+    /// Runs when the budget is used up.
+    pub exhausted: Mutex<Option<Box<dyn Fn() + Send>>>,
+}
 
-impl Courier for NoCourier {
-    fn post<'a>(&'a self, _: &'a str, _: &'a str, _: Vec<u8>) -> BoxFuture<'a, Result<Vec<u8>, CourierError>> {
-        Box::pin(std::future::ready(Err(CourierError("nobody is there".into()))))
+impl Wires {
+    fn find(&self, endpoint: &str) -> Result<Arc<Worker>, CourierError> {
+        let gone = || CourierError("nobody is there".into());
+        if self.cut.lock().unwrap().contains(endpoint) {
+            return Err(gone());
+        }
+        self.workers.lock().unwrap().get(endpoint).and_then(Weak::upgrade).ok_or_else(gone)
+    }
+
+    /// False: this message and all that follow are lost.
+    fn passes(&self) -> bool {
+        let mut budget = self.budget.lock().unwrap();
+        match &mut *budget {
+            None => true,
+            Some(0) => {
+                drop(budget);
+                self.exhausted.lock().unwrap().as_ref().inspect(|run| run());
+                false
+            }
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+}
+
+struct LabCourier(Arc<Wires>);
+
+impl Courier for LabCourier {
+    fn post<'a>(
+        &'a self,
+        endpoint: &'a str,
+        path: &'a str,
+        body: Vec<u8>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, CourierError>> {
+        Box::pin(async move {
+            let worker = self.0.find(endpoint)?;
+            assert_eq!(path, phala_messages::copies::COPY_PATH);
+            // On its way there, and on its way back.
+            if !self.0.passes() {
+                return std::future::pending().await;
+            }
+            self.0.passed.lock().unwrap().push((endpoint.to_owned(), body.clone()));
+            let answer = worker.copy(&body).await;
+            drop(worker);
+            if !self.0.passes() {
+                return std::future::pending().await;
+            }
+            Ok(answer)
+        })
+    }
+
+    fn get<'a>(
+        &'a self,
+        endpoint: &'a str,
+        path: &'a str,
+        bytes_max: usize,
+    ) -> BoxFuture<'a, Result<Vec<u8>, CourierError>> {
+        Box::pin(async move {
+            let code = path.strip_prefix("/v1/code/").unwrap().parse().unwrap();
+            let found = self.0.find(endpoint)?.code(&code).await;
+            found.ok().filter(|code| code.len() <= bytes_max).ok_or(CourierError("no".into()))
+        })
     }
 }
 
@@ -176,6 +249,8 @@ pub struct Disks {
 /// A worker's process. Dropping it is `kill -9`.
 pub struct Process {
     pub worker: Arc<Worker>,
+    pub endpoint: String,
+    wires: Arc<Wires>,
     task: tokio::task::JoinHandle<String>,
 }
 
@@ -192,6 +267,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.task.abort();
+        // Another process may listen there by now.
+        let mut workers = self.wires.workers.lock().unwrap();
+        if workers.get(&self.endpoint).is_some_and(|worker| worker.ptr_eq(&Arc::downgrade(&self.worker))) {
+            workers.remove(&self.endpoint);
+        }
     }
 }
 
@@ -202,12 +282,14 @@ pub struct Lab {
     pub disks: Disks,
     /// Where programs' keys come from, if not from the worker itself.
     pub custody: Option<Arc<LabCustody>>,
+    pub wires: Arc<Wires>,
 }
 
 impl Lab {
     pub fn new() -> Self {
         let clock = Arc::new(LabClock::default());
-        Self { network: Arc::new(Network::new(clock.clone())), clock, disks: Disks::default(), custody: None }
+        let network = Arc::new(Network::new(clock.clone()));
+        Self { network, clock, disks: Disks::default(), custody: None, wires: Arc::default() }
     }
 
     /// With a root that takes programs.
@@ -228,9 +310,23 @@ impl Lab {
     }
 
     pub fn try_start_on(&self, disks: &Disks) -> Result<Process, StartError> {
+        self.try_start_at(disks, 1)
+    }
+
+    /// Disks of a machine that has the same program keys as all that are made like this, as gatekeepers would give them.
+    pub fn disks_with_shared_keys(&self, machine: u8) -> Disks {
+        let disks = Disks::default();
+        let cabinet = Cabinet::new(disks.vault.clone(), &Secret::new([9; 32]), Arc::new(LabEntropy));
+        let kept = (1u8, self.network.genesis(), [machine; 32], [0xdd; 32]);
+        cabinet.put("identity", &codec::Encode::encode(&kept)).expect("it fits");
+        disks
+    }
+
+    pub fn try_start_at(&self, disks: &Disks, port: u16) -> Result<Process, StartError> {
+        let endpoint = format!("http://127.0.0.1:{port}");
         let config = Config {
             genesis: self.network.genesis(),
-            endpoint: parse_endpoint("http://127.0.0.1:1").expect("it is an endpoint"),
+            endpoint: parse_endpoint(&endpoint).expect("it is an endpoint"),
             head_age_ms_max: 60_000,
             poll_ms: 100,
             places: Places::default(),
@@ -242,15 +338,16 @@ impl Lab {
             disk: disks.state.clone(),
             vault: disks.vault.clone(),
             outbound: Arc::new(NoOutbound),
-            courier: Arc::new(NoCourier),
+            courier: Arc::new(LabCourier(self.wires.clone())),
         };
         let (engine, network) = (ENGINE.clone(), self.network.clone());
         let worker = match self.custody.clone() {
             Some(custody) => Worker::start_with(config, ports, engine, network, |_| custody)?,
             None => Worker::start(config, ports, engine, network)?,
         };
+        self.wires.workers.lock().unwrap().insert(endpoint.clone(), Arc::downgrade(&worker));
         let task = tokio::spawn(worker.clone().run(self.network.clone()));
-        Ok(Process { worker, task })
+        Ok(Process { worker, endpoint, wires: self.wires.clone(), task })
     }
 
     /// Makes blocks until `done` says so.

@@ -8,11 +8,12 @@ use codec::{Decode, Encode};
 use phala_crypto::verify_ed25519;
 use phala_follow::{Rpc, RpcError};
 use phala_messages::{
-    Account, AnchorRecord, Attested, ClusterId, ClusterRecord, CodeHash, CommandRecord, GenesisHash, Hash, Manifest,
+    Account, AnchorRecord, Attested, ClusterId, ClusterRecord, CodeHash, CommandRecord, GenesisHash, Hash, LeadRecord, Manifest,
     ProgramId, ProgramRecord, ProgramStatus, Refusal, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
     anchor::{EMPTY_ROOT, SignedAnchor},
     custody::RootGeneration,
     moves::SignedMoved,
+    lead::{LeadStep, SignedLeadMessage},
     program::SignedReady,
     registration::Submission,
     storage,
@@ -35,6 +36,9 @@ pub struct Faults {
     /// Moves are taken and never seen again.
     pub lose_moves: bool,
 }
+
+/// Blocks that a doubted lead has here: tests make them faster than a busy machine can answer.
+const PATIENCE: u32 = 200;
 
 pub(super) struct Inner {
     pub(super) node: Node,
@@ -139,6 +143,27 @@ impl Network {
         inner.change_cluster(|cluster| cluster.workers.try_push(worker).unwrap());
     }
 
+    /// The cluster's workers; the first leads.
+    pub fn workers(&self) -> Vec<WorkerId> {
+        get::<ClusterRecord>(&self.lock().next, &storage::cluster(CLUSTER)).unwrap().workers.into_inner()
+    }
+
+    pub fn unassign(&self, worker: &WorkerId) {
+        let mut inner = self.lock();
+        inner.next.remove(&storage::assignment(worker));
+        inner.change_cluster(|cluster| cluster.workers.retain(|member| member != worker));
+        inner.begin_term();
+    }
+
+    /// Lets `worker` lead, as if it had taken the lead.
+    pub fn promote(&self, worker: &WorkerId) {
+        self.lock().promote(worker);
+    }
+
+    pub fn lead(&self) -> LeadRecord {
+        get(&self.lock().next, &storage::lead(CLUSTER)).unwrap_or_default()
+    }
+
     pub fn deploy(&self, owner: Account, code: CodeHash, code_bytes: u32) -> ProgramId {
         let mut inner = self.lock();
         let id = ProgramId::derive(&owner, inner.deployed);
@@ -228,6 +253,7 @@ impl Inner {
                 self.moved(SignedMoved::decode(&mut call).unwrap(), &genesis)
             }
             [51, 7] => self.anchor(SignedAnchor::decode(&mut call).unwrap()),
+            [51, 14] => self.take_lead(SignedLeadMessage::decode(&mut call).unwrap()),
             other => panic!("no worker makes call {other:?}"),
         }
     }
@@ -266,6 +292,56 @@ impl Inner {
         get::<WorkerRecord>(&self.next, &storage::worker(worker)).unwrap().registration.instance.0
     }
 
+    fn begin_term(&mut self) {
+        let number = BlockNumber(self.node.chain.head().header.number + 1);
+        let key = storage::lead(CLUSTER);
+        let term = get::<LeadRecord>(&self.next, &key).unwrap_or_default().term + 1;
+        self.next.insert(key, LeadRecord { term, shown: number, doubted: None }.encode());
+    }
+
+    fn promote(&mut self, worker: &WorkerId) {
+        self.change_cluster(|cluster| {
+            let before = cluster.workers[0];
+            cluster.workers.retain(|member| member != worker && *member != before);
+            cluster.workers.try_insert(0, *worker).unwrap();
+            cluster.workers.try_push(before).unwrap();
+        });
+        self.begin_term();
+    }
+
+    fn leads(&self, worker: &WorkerId) -> bool {
+        get::<ClusterRecord>(&self.next, &storage::cluster(CLUSTER)).unwrap().workers.first() == Some(worker)
+    }
+
+    fn take_lead(&mut self, signed: SignedLeadMessage) -> Result<(), RpcError> {
+        let message = &signed.message;
+        let hash = message.signing_hash(&self.node.chain.genesis());
+        if !verify_ed25519(&self.instance(&message.worker), &hash.0, &signed.signature) {
+            return Err(refuse(Refusal::InstanceSignature));
+        }
+        let key = storage::lead(CLUSTER);
+        let record: LeadRecord = get(&self.next, &key).unwrap_or_default();
+        if (record.term, record.newest()) != (message.term, message.newest) {
+            return Err(refuse(Refusal::LeadStale));
+        }
+        let number = BlockNumber(self.node.chain.head().header.number + 1);
+        assert_eq!(self.leads(&message.worker), message.step == LeadStep::Show, "each says what is its to say");
+        match message.step {
+            LeadStep::Doubt if record.doubted.is_some() => return Err(refuse(Refusal::LeadDoubted)),
+            LeadStep::Doubt => {
+                self.next.insert(key, LeadRecord { doubted: Some(number), ..record }.encode());
+            }
+            LeadStep::Show => {
+                self.next.insert(key, LeadRecord { shown: number, doubted: None, ..record }.encode());
+            }
+            LeadStep::Take if record.doubted.is_some_and(|block| number.since(block) >= PATIENCE) => {
+                self.promote(&message.worker);
+            }
+            LeadStep::Take => return Err(refuse(Refusal::LeadAlive)),
+        }
+        Ok(())
+    }
+
     fn ready(&mut self, signed: SignedReady) -> Result<(), RpcError> {
         let ready = &signed.ready;
         let hash = ready.signing_hash(&self.node.chain.genesis());
@@ -276,6 +352,9 @@ impl Inner {
         let mut record: ProgramRecord = get(&self.next, &key).ok_or(refuse(Refusal::ProgramUnknown))?;
         if record.status != ProgramStatus::Deploying {
             return Err(refuse(Refusal::NotDeploying));
+        }
+        if !self.leads(&ready.worker) {
+            return Err(refuse(Refusal::NotLead));
         }
         record.status = ProgramStatus::Live;
         record.transport = Some(ready.transport);
@@ -293,6 +372,9 @@ impl Inner {
         }
         let key = storage::anchor(&anchor.program);
         let now: AnchorRecord = get(&self.next, &key).ok_or(refuse(Refusal::ProgramUnknown))?;
+        if !self.leads(&anchor.worker) {
+            return Err(refuse(Refusal::NotLead));
+        }
         if anchor.from < now.version {
             return Err(refuse(Refusal::AnchorStale));
         }
