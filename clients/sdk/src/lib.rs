@@ -52,7 +52,7 @@ pub use account::{
 };
 pub use call::{Answer, CallError, Problem, Query, ReceiptError, Streamed};
 pub use client::{AccountState, ChainError, Client, HEAD_AGE_MS_MAX, Head, now};
-pub use cluster::{ClusterError, assign_worker_call, create_cluster_call};
+pub use cluster::{ClusterError, assign_worker_call, create_cluster_call, unassign_worker_call};
 pub use complaints::Complaint;
 pub use custodian::{CustodianError, CustodianFile, CustodianKeys};
 pub use custody::{Consent, CustodyState, Guard, Root, approve_call, bond_call};

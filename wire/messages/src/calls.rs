@@ -212,6 +212,7 @@ pub enum Programs {
     Moved {
         /// Signed by its instance.
         moved: SignedMoved,
+    },
     /// A worker doubts its cluster's lead, shows itself, or takes the lead. Carries its own authority.
     #[codec(index = 14)]
     Lead {

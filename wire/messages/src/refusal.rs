@@ -196,6 +196,8 @@ refusals! {
     DeliveryCount = 214, "a batch holds at least one delivery and no more than one batch may";
     /// Batches follow each other in time and lie in the past.
     DeliveryBlocks = 215, "the blocks of the batch are not after those of the last one and before the next block";
+    /// No root has this generation.
+    RootUnknown = 216, "no root of this generation";
 
     /// No custodians were appointed, or others were since.
     CustodiansOther = 240, "these are not the custodians that are appointed now";
