@@ -407,6 +407,7 @@ pub mod pallet {
             transport: TransportKey,
             /// Who says so.
             worker: WorkerId,
+        },
         /// A worker that stands by misses the lead.
         LeadDoubted {
             /// Of which cluster.
