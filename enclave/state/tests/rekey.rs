@@ -302,7 +302,8 @@ proptest! {
         let moved = open_on(&disk, label, if moves == 0 { 1 } else { 10 + moves }).unwrap();
         prop_assert_eq!(moved.root(), moving.root());
         prop_assert_eq!(contents(&moved.snapshot()), contents(&still.snapshot()));
-        prop_assert_eq!(moved.snapshot().settings(), still.snapshot().settings());
+        let (moved_now, still_now) = (moved.snapshot(), still.snapshot());
+        prop_assert_eq!(moved_now.settings(), still_now.settings());
         prop_assert_eq!(attachments(&moved), attachments(&still));
     }
 }

@@ -360,29 +360,6 @@ fn moves(vectors: &mut Vectors) {
     vectors.value("move-record", &last);
     vectors.value("key-record", &record);
     vectors.value("key-record/default", &KeyRecord::default());
-    let query = release::KeyQuery {
-        worker: WORKER,
-        instance: INSTANCE,
-        program: PROGRAM,
-        root: RootGeneration(1),
-        code: CodeEpoch(2),
-        asked: BlockNumber(4_242),
-        nonce: [7; 16],
-    };
-    vectors.value("key-query", &query);
-    vectors.bytes("key-query/signing-hash", query.signing_hash(&GENESIS, &INSTANCE));
-    let delivery = release::Delivery {
-        worker: WORKER,
-        instance: INSTANCE,
-        program: PROGRAM,
-        root: RootGeneration(1),
-        code: CodeEpoch(2),
-        epoch: EpochNumber(3),
-        block: BlockNumber(4_242),
-        query: Hash([0xa8; 32]),
-    };
-    vectors.value("delivery", &delivery);
-    vectors.bytes("delivery/hash", delivery.hash());
 }
 
 const GATEKEEPER: WorkerId = WorkerId([0xa1; 32]);
@@ -565,6 +542,7 @@ fn releases(vectors: &mut Vectors) {
         instance: INSTANCE,
         program: PROGRAM,
         root: RootGeneration(1),
+        code: CodeEpoch(2),
         asked: BlockNumber(4_241),
         nonce: [0xb1; 16],
     };
@@ -585,6 +563,7 @@ fn releases(vectors: &mut Vectors) {
         instance: INSTANCE,
         program: PROGRAM,
         root: RootGeneration(1),
+        code: CodeEpoch(2),
         epoch: EpochNumber(3),
         block: BlockNumber(4_242),
         query: hash,
@@ -616,6 +595,8 @@ fn a_list_of_members_has_a_limit() {
     let sized = |count: u32| vec![member; count as usize].encode();
     assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX).as_slice()).is_ok());
     assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX + 1).as_slice()).is_err());
+}
+
 const SET: SetNumber = SetNumber(3);
 
 fn custodian() -> Custodian {
