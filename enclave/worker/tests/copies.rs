@@ -9,9 +9,7 @@ use phala_enclave_worker::{Problem, shipping};
 use phala_machine::Clock as _;
 use phala_messages::{
     Hash, ProgramId, WorkerId,
-    copies::{
-        CopyChange, CopyMessage, CopyRefusal, CopyReply, CopySay, PieceBytes, SignedCopyMessage, mark_after,
-    },
+    copies::{CopyChange, CopyMessage, CopyRefusal, CopyReply, CopySay, PieceBytes, SignedCopyMessage, mark_after},
     limits::{COPY_BYTES_MAX, COPY_MESSAGE_BYTES_MAX},
     transcript::sha256,
 };
