@@ -36,7 +36,7 @@ fn seat_name(root: RootGeneration) -> String {
 }
 
 fn pieces_name(root: RootGeneration) -> String {
-    format!("gatekeeper/seat/{}/pieces", root.0)
+    format!("gatekeeper/pieces/{}", root.0)
 }
 
 /// Pieces of a seat that came so far, by the custodian's place.
