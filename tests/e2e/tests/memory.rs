@@ -118,7 +118,8 @@ fn memory(pid: i32) -> Result<Vec<Vec<u8>>> {
         let (from, to) = (u64::from_str_radix(from, 16)?, u64::from_str_radix(to, 16)?);
         let mut bytes = Vec::new();
         // What is reserved and not there cannot be read.
-        let _ = memory.seek(SeekFrom::Start(from)).and_then(|_| memory.by_ref().take(to - from).read_to_end(&mut bytes));
+        let _ =
+            memory.seek(SeekFrom::Start(from)).and_then(|_| memory.by_ref().take(to - from).read_to_end(&mut bytes));
         parts.push(bytes);
     }
     ensure!(parts.iter().map(Vec::len).sum::<usize>() > 1 << 20, "the memory of {pid} can be read");
