@@ -49,6 +49,7 @@ fn storage_lies_where_gatekeepers_look_for_it() {
 fn calls_of_custody_are_encoded_as_the_runtime_encodes_them() {
     use calls::Custody as Wire;
     use pallet_custody::Call as Kept;
+    let custody = |call| Call::Custody(Box::new(call));
     let account = AccountId::from(ALICE.0);
     let participant = ParticipantKey([4; 32]);
     let commitment = Signed {
@@ -71,24 +72,21 @@ fn calls_of_custody_are_encoded_as_the_runtime_encodes_them() {
     };
     let pairs: Vec<(Call, RuntimeCall)> = vec![
         (
-            Call::Custody(Wire::Bond { gatekeeper: GATEKEEPER, participant, consent: SIGNATURE }),
+            custody(Wire::Bond { gatekeeper: GATEKEEPER, participant, consent: SIGNATURE }),
             Kept::bond { gatekeeper: GATEKEEPER, participant, consent: SIGNATURE }.into(),
         ),
-        (Call::Custody(Wire::Unbond), Kept::unbond {}.into()),
-        (Call::Custody(Wire::WithdrawBond), Kept::withdraw_bond {}.into()),
-        (Call::Custody(Wire::Approve { account: ALICE }), Kept::approve { account: account.clone() }.into()),
-        (Call::Custody(Wire::Expel { account: ALICE }), Kept::expel { account }.into()),
+        (custody(Wire::Unbond), Kept::unbond {}.into()),
+        (custody(Wire::WithdrawBond), Kept::withdraw_bond {}.into()),
+        (custody(Wire::Approve { account: ALICE }), Kept::approve { account: account.clone() }.into()),
+        (custody(Wire::Expel { account: ALICE }), Kept::expel { account }.into()),
         (
-            Call::Custody(Wire::SetParameters { parameters: Parameters::DEFAULT }),
+            custody(Wire::SetParameters { parameters: Parameters::DEFAULT }),
             Kept::set_parameters { parameters: Parameters::DEFAULT }.into(),
         ),
-        (Call::Custody(Wire::RotateRoot), Kept::rotate_root {}.into()),
-        (
-            Call::Custody(Wire::CloseRoot { root: RootGeneration(1) }),
-            Kept::close_root { root: RootGeneration(1) }.into(),
-        ),
-        (Call::Custody(Wire::CommitLog { commitment: commitment.clone() }), Kept::commit_log { commitment }.into()),
-        (Call::Custody(Wire::Confirm { confirmation: confirmation.clone() }), Kept::confirm { confirmation }.into()),
+        (custody(Wire::RotateRoot), Kept::rotate_root {}.into()),
+        (custody(Wire::CloseRoot { root: RootGeneration(1) }), Kept::close_root { root: RootGeneration(1) }.into()),
+        (custody(Wire::CommitLog { commitment: commitment.clone() }), Kept::commit_log { commitment }.into()),
+        (custody(Wire::Confirm { confirmation: confirmation.clone() }), Kept::confirm { confirmation }.into()),
         (Call::Programs(calls::Programs::Lead { lead: lead.clone() }), pallet_programs::Call::lead { lead }.into()),
     ];
     for (wire, kept) in pairs {
