@@ -352,7 +352,7 @@ impl Lab {
 
     /// Makes blocks until `done` says so.
     pub async fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
-        for _ in 0..3_000 {
+        for _ in 0..6_000 {
             if done() {
                 return;
             }
