@@ -307,7 +307,7 @@ pub fn requests(pool: PoolId) -> BTreeMap<RequestId, Request> {
     crate::Requests::<Test>::iter_prefix(pool).collect()
 }
 
-/// One block with so much room for the sweep: sessions give back what is due, and the sweep comes by.
+/// One block with so much room for the sweep: sessions give back what is due, and the sweep comes by. The invariants hold after it.
 pub fn block(room: Weight) {
     System::set_block_number(System::block_number() + 1);
     Computing::give_back();
@@ -315,6 +315,7 @@ pub fn block(room: Weight) {
     Pools::on_initialize(now);
     let spent = Pools::on_idle(now, room);
     assert!(spent.all_lte(room), "the sweep spends {spent} of {room}");
+    Pools::do_try_state().unwrap();
 }
 
 /// So many blocks with room enough.
