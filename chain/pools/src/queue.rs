@@ -172,6 +172,10 @@ impl<T: Config> Pallet<T> {
             Requests::<T>::insert(pool, id, request);
         } else {
             Requests::<T>::remove(pool, id);
+            if id == queue.front {
+                queue.front = id.next();
+                queue.overdue = queue.overdue.max(id.next());
+            }
         }
         if queue.shares == Shares(0) {
             let Queue { back, in_line, .. } = *queue;

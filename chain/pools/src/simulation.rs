@@ -200,10 +200,10 @@ fn play(seed: u64) -> Tally {
         }
         until(System::block_number() + 22 * DAY_BLOCKS);
         check();
-        for (pool, who, _) in crate::Holdings::<Test>::iter() {
+        for (pool, who, holding) in crate::Holdings::<Test>::iter() {
             let is_vault = crate::PoolAccounts::<Test>::contains_key(&who);
             let is_owner = record(pool).kind == PoolKind::Vault && who == account(OWNER);
-            assert!(is_vault || is_owner, "{who} could not leave {pool}");
+            assert!(is_vault || is_owner, "{who} could not leave {pool}: {holding:?}, {:?}", record(pool));
         }
     });
     tally

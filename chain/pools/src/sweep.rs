@@ -7,8 +7,8 @@
 //!             └── somebody still waits ──────────► the end of the line
 //! ```
 //!
-//! A pool joins the line when somebody begins to wait there, and stands in it once. A block visits each pool of the line once at
-//! most, so a block does nothing twice.
+//! A pool joins the line when somebody begins to wait there, and stands in it once. A sweep visits each pool of the line once at
+//! most: who joins while it goes on is left for the next.
 
 use crate::{
     Config, Ends, Event, FILLS_PER_VISIT, Line, OVERDUE_PER_VISIT, Pallet, Pools, Sessions as _, WeightInfo as _,

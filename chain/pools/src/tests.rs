@@ -81,8 +81,9 @@ fn a_price_that_was_driven_up_robs_nobody() {
         by(2, Call::cancel_withdrawal { pool, request: RequestId(0), shares: Shares(2_000) }).unwrap();
         reward(pool, 200_000 * PHA);
         refused(4, Call::contribute { pool, amount: Planck(150 * PHA) }, Error::LostToRounding);
-        by(4, Call::contribute { pool, amount: Planck(200_000 * PHA) }).unwrap();
-        assert!(worth(4, pool) >= 200_000 * PHA - PHA / 5);
+        // A thousand shares at their price, exactly.
+        contribute(4, pool, 1_000 * (100 * PHA + 1));
+        assert_eq!((holding(4, pool).free, worth(4, pool)), (Shares(1_000), 1_000 * (100 * PHA + 1)));
         Pools::return_stake(pool, Planck(2_000), Planck(0)).unwrap();
     });
 }
