@@ -1,9 +1,9 @@
 //! Seasons of a network, drawn from a seed: owners, delegators, vaults, workers that earn, stop and are slashed, full blocks and leaps
-//! of time. After every block the books balance, and nobody waits longer than is promised.
+//! of time. After every block, or few blocks of a leap, the books balance, and nobody waits longer than is promised.
 
 use crate::{DAY_BLOCKS, mock::*};
 use frame_support::weights::Weight;
-use phala_economics::{PoolKind, Ppm, RequestId, Shares};
+use phala_economics::{PoolKind, Ppm, Shares};
 use phala_messages::PoolId;
 use phala_units::Planck;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const STAKE_POOLS: u64 = 20;
 const VAULTS: u64 = 5;
 const DELEGATORS: u64 = 40;
-const OPERATIONS: u32 = 12_000;
+const OPERATIONS: u32 = 10_000;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -75,15 +75,13 @@ fn operate(dice: &mut Dice) -> (&'static str, bool) {
         }
         13..15 => {
             let pool = any_pool(dice);
-            let nth = dice.below(5) as usize;
-            let mine = |(id, request): (RequestId, phala_economics::Request)| {
-                (request.holder.0 == [who; 32]).then_some((id, request.shares.0))
-            };
-            let Some((request, shares)) = requests(pool).into_iter().filter_map(mine).nth(nth) else {
+            let queue: Vec<_> = requests(pool).into_iter().filter(|(_, request)| request.vault.is_none()).collect();
+            let Some((request, found)) = queue.get(dice.below(queue.len() as u64) as usize) else {
                 return ("cancel", false);
             };
-            let shares = Shares(part(dice, shares));
-            ("cancel", by(who, Call::cancel_withdrawal { pool, request, shares }).is_ok())
+            let (holder, request) = (found.holder.0.into(), *request);
+            let shares = Shares(part(dice, found.shares.0));
+            ("cancel", call(holder, Call::cancel_withdrawal { pool, request, shares }).is_ok())
         }
         15..17 => {
             let (pool, to) = (any_pool(dice), account(2 + dice.below(DELEGATORS) as u8));
