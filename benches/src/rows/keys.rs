@@ -21,7 +21,7 @@ use phala_crypto::{
     verify_ed25519,
 };
 use phala_messages::{
-    GenesisHash, InstanceKey, ProgramId, WorkerId,
+    CodeEpoch, GenesisHash, InstanceKey, ProgramId, WorkerId,
     custody::RootGeneration,
     release::{KeyQuery, seal_info},
 };
@@ -130,6 +130,7 @@ fn release(output: &Output, shares: &Shares, n: u8, effort: Effort) -> anyhow::R
                     instance: InstanceKey(instance.public()),
                     program,
                     root: RootGeneration(0),
+                    code: CodeEpoch(0),
                     asked: BlockNumber(1),
                     nonce: [6; 16],
                 };

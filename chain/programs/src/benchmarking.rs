@@ -1,8 +1,8 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Leads, Pallet, Programs,
-    Workers as _, command::SEALED_COMMAND_BYTES_MIN,
+    AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Leads, Pallet,
+    Programs, Workers as _, command::SEALED_COMMAND_BYTES_MIN,
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use frame_benchmarking::v2::*;

@@ -111,8 +111,7 @@ impl<T: Config> Pallet<T> {
     /// Another worker leads from now on.
     pub(crate) fn begin_term(cluster: ClusterId) {
         Leads::<T>::mutate(cluster, |record| {
-            *record =
-                LeadRecord { term: record.term.saturating_add(1), shown: Self::block(), doubted: None };
+            *record = LeadRecord { term: record.term.saturating_add(1), shown: Self::block(), doubted: None };
         });
     }
 }

@@ -14,8 +14,8 @@ use phala_messages::{
     TransportKey, WorkerId,
     anchor::{Anchor, SignedAnchor},
     custody::RootGeneration,
-    moves::{KeyName, Moved, SignedMoved},
     lead::{LeadMessage, LeadStep, SignedLeadMessage},
+    moves::{KeyName, Moved, SignedMoved},
     program::{Ready, SignedReady},
 };
 use sp_core::{Pair as _, ed25519};

@@ -43,7 +43,10 @@ impl<T: Config> Pallet<T> {
         for (id, lead) in Leads::<T>::iter() {
             let cluster = Clusters::<T>::get(id).ok_or("only a cluster has a lead")?;
             let newest = lead.newest();
-            ensure!(lead.shown <= newest && newest <= Self::block(), "a lead was shown, then doubted, and not tomorrow");
+            ensure!(
+                lead.shown <= newest && newest <= Self::block(),
+                "a lead was shown, then doubted, and not tomorrow"
+            );
             ensure!(lead.doubted.is_none() || !cluster.workers.is_empty(), "only a lead that is there is doubted");
         }
         for (cluster, slot, program) in ClusterPrograms::<T>::iter() {

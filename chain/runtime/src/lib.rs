@@ -133,3 +133,5 @@ frame_support::construct_runtime!(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_custody;

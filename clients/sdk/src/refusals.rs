@@ -29,7 +29,10 @@ const PROGRAMS_ERRORS: [Told; 22] = [
     ("the worker is not registered", Some("`phala status` shows the workers and what they wait for")),
     ("the worker works in a cluster already", Some("take it out first: `phala worker unassign WORKER`")),
     ("the worker works in no cluster", Some("`phala worker list` shows who works where")),
-    ("the cluster has as many workers as it may have", Some("`phala worker unassign` takes one out, or found another cluster")),
+    (
+        "the cluster has as many workers as it may have",
+        Some("`phala worker unassign` takes one out, or found another cluster"),
+    ),
     ("a program needs a name", Some("name it: --name NAME")),
     ("a name is UTF-8 text without control characters", Some("choose another: --name NAME")),
     ("the code is empty", Some("`phala build` makes a component")),

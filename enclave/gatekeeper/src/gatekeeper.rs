@@ -168,7 +168,6 @@ impl Gatekeeper {
         let mut tasks = JoinSet::new();
         loop {
             let held = self.rounds().roots();
-            let held = self.settle(held).unwrap_or_default();
             match observer.observe(&held).await {
                 Ok(None) => {}
                 Ok(Some(view)) => self.take_view(view).await,

@@ -36,7 +36,7 @@ fn seat_name(root: RootGeneration) -> String {
 }
 
 fn pieces_name(root: RootGeneration) -> String {
-    format!("gatekeeper/seat/{}/pieces", root.0)
+    format!("gatekeeper/pieces/{}", root.0)
 }
 
 /// Pieces of a seat that came so far, by the custodian's place.
@@ -125,23 +125,26 @@ pub(crate) struct Seats {
     genesis: GenesisHash,
     me: WorkerId,
     seats: BTreeMap<RootGeneration, Seat>,
+    /// Roots of which there is a seat on disk, or a piece of one: [`INDEX`].
+    noted: Vec<RootGeneration>,
 }
 
 impl Seats {
     /// What lies on disk.
     pub(crate) fn open(cabinet: Arc<Cabinet>, genesis: GenesisHash, me: WorkerId) -> Result<Self, Doubt> {
         let mut seats = BTreeMap::new();
-        for root in index(&cabinet)? {
-            if let Some(seat) = Seat::open(&cabinet, root)? {
-                seats.insert(root, seat);
+        let noted = index(&cabinet)?;
+        for root in &noted {
+            if let Some(seat) = Seat::open(&cabinet, *root)? {
+                seats.insert(*root, seat);
             }
         }
-        Ok(Self { cabinet, genesis, me, seats })
+        Ok(Self { cabinet, genesis, me, seats, noted })
     }
 
     /// Roots of which there is a seat, or a piece of one.
-    pub(crate) fn roots(&self) -> Result<Vec<RootGeneration>, Doubt> {
-        index(&self.cabinet)
+    pub(crate) fn roots(&self) -> &[RootGeneration] {
+        &self.noted
     }
 
     /// Who deals for this gatekeeper in a round: a seat that it took, or itself.
@@ -249,7 +252,7 @@ impl Seats {
 
     /// Erases what the chain has moved on from, and hands a seat that it gave to this machine over to its key shares.
     pub(crate) fn settle(&mut self, view: &View, shares: &mut Shares) -> Result<(), Doubt> {
-        for root in index(&self.cabinet)? {
+        for root in self.noted.clone() {
             let seen = view.roots.get(&root);
             let epoch = seen.and_then(|seen| seen.epoch.as_deref());
             let over = match (self.seats.get(&root), seen) {
@@ -294,27 +297,26 @@ impl Seats {
         ceremony.and_then(|ceremony| ceremony.seat_of(&self.me)).is_some_and(|seat| seat.place == place)
     }
 
-    fn note(&self, root: RootGeneration) -> Result<(), Doubt> {
-        let mut roots = index(&self.cabinet)?;
-        if !roots.contains(&root) {
-            roots.push(root);
-            self.cabinet.put(INDEX, &roots.encode())?;
+    fn note(&mut self, root: RootGeneration) -> Result<(), Doubt> {
+        if self.noted.contains(&root) {
+            return Ok(());
         }
-        Ok(())
+        self.noted.push(root);
+        Ok(self.cabinet.put(INDEX, &self.noted.encode())?)
     }
 
     fn erase(&mut self, root: RootGeneration) -> Result<(), Doubt> {
         self.seats.remove(&root);
         self.cabinet.delete(&seat_name(root))?;
         self.cabinet.delete(&pieces_name(root))?;
-        let mut roots = index(&self.cabinet)?;
-        roots.retain(|other| *other != root);
-        Ok(self.cabinet.put(INDEX, &roots.encode())?)
+        self.noted.retain(|other| *other != root);
+        Ok(self.cabinet.put(INDEX, &self.noted.encode())?)
     }
 
     /// Drops everything from memory. What lies on disk stays, for the next start.
     pub(crate) fn forget(&mut self) {
         self.seats.clear();
+        self.noted.clear();
     }
 }
 

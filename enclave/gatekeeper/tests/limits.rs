@@ -11,7 +11,7 @@ use phala_enclave_gatekeeper::{
 };
 use phala_machine::Cabinet;
 use phala_messages::{
-    Hash, InstanceKey, ProgramId, WorkerId,
+    CodeEpoch, Hash, InstanceKey, ProgramId, WorkerId,
     custody::{EpochNumber, RootGeneration},
     release::Delivery,
 };
@@ -26,6 +26,7 @@ fn delivery(n: usize) -> Delivery {
         instance: InstanceKey([2; 32]),
         program: ProgramId([3; 32]),
         root: RootGeneration(0),
+        code: CodeEpoch(0),
         epoch: EpochNumber(0),
         block: BlockNumber(5),
         query,

@@ -120,7 +120,11 @@ async fn send(to: &Process, bytes: Vec<u8>) -> PieceReply {
 }
 
 fn names(vault: &Arc<LabVault>) -> Vec<String> {
-    vault.contents().into_keys().filter(|name| name.starts_with("gatekeeper/seat/")).collect()
+    vault
+        .contents()
+        .into_keys()
+        .filter(|name| name.starts_with("gatekeeper/seat/") || name.starts_with("gatekeeper/pieces/"))
+        .collect()
 }
 
 const WHOLE: PieceReply = Ok(SeatProgress { pieces: 2, required: 2 });

@@ -58,7 +58,7 @@ pub trait Machine: Send + Sync + 'static {
 #[error("{0}")]
 pub struct VaultError(pub String);
 
-/// Somebody else's disk, for whole blobs. It sees names and sealed bytes; it may lose, keep or swap them.
+/// Somebody else's disk, for whole blobs. Names are paths: what is a blob's name is no other's folder. It sees names and sealed bytes; it may lose, keep or swap them.
 pub trait Vault: Send + Sync + 'static {
     /// A blob.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, VaultError>;

@@ -190,8 +190,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         if cluster.workers.len() < 2 {
             return Ok(Cluster::new(id, cluster, LeadRecord::default(), BTreeMap::new(), at));
         }
-        let keys: Vec<_> =
-            [storage::lead(id)].into_iter().chain(cluster.workers.iter().map(storage::worker)).collect();
+        let keys: Vec<_> = [storage::lead(id)].into_iter().chain(cluster.workers.iter().map(storage::worker)).collect();
         let values = self.values(&keys).await?;
         let lead = read("lead", values.first().and_then(Option::as_ref))?.unwrap_or_default();
         let mut records = BTreeMap::new();

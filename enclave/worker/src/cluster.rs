@@ -1,8 +1,6 @@
 //! The cluster: who its workers are, who of them leads, and how to reach the others.
 
-use phala_messages::{
-    BlockRef, ClusterId, ClusterRecord, LeadRecord, ProgramId, Role, WorkerId, WorkerRecord,
-};
+use phala_messages::{BlockRef, ClusterId, ClusterRecord, LeadRecord, ProgramId, Role, WorkerId, WorkerRecord};
 use phala_units::UnixMillis;
 use std::collections::BTreeMap;
 

@@ -6,12 +6,7 @@
 //! - A worker that leads takes a whole copy only while it looks for one, from any member; it is tried before it counts.
 //! - Everything in memory for it is bounded: one change per program, [`COPY_BYTES_MAX`] for all together.
 
-use crate::{
-    cluster::Cluster,
-    programs::ProgramCell,
-    shipping,
-    worker::Worker,
-};
+use crate::{cluster::Cluster, programs::ProgramCell, shipping, worker::Worker};
 use codec::{DecodeAll, Encode};
 use phala_crypto::verify_ed25519;
 use phala_machine::task::blocking;

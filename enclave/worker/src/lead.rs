@@ -94,7 +94,8 @@ impl Watch {
             return self.say(cluster, LeadStep::Take).await;
         }
         if let Some((block, since)) = self.doubt {
-            let turn = LEAD_PATIENCE_BLOCKS.saturating_add(RANK_BLOCKS.saturating_mul(cluster.rank(&self.worker.identity.worker)));
+            let turn = LEAD_PATIENCE_BLOCKS
+                .saturating_add(RANK_BLOCKS.saturating_mul(cluster.rank(&self.worker.identity.worker)));
             if cluster.block.number.since(block) >= turn && now.since(since) >= SEEN_MS {
                 self.say(cluster, LeadStep::Take).await;
             }

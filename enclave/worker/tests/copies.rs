@@ -9,9 +9,7 @@ use phala_enclave_worker::{Problem, shipping};
 use phala_machine::Clock as _;
 use phala_messages::{
     Hash, ProgramId, WorkerId,
-    copies::{
-        CopyChange, CopyMessage, CopyRefusal, CopyReply, CopySay, PieceBytes, SignedCopyMessage, mark_after,
-    },
+    copies::{CopyChange, CopyMessage, CopyRefusal, CopyReply, CopySay, PieceBytes, SignedCopyMessage, mark_after},
     limits::{COPY_BYTES_MAX, COPY_MESSAGE_BYTES_MAX},
     transcript::sha256,
 };
@@ -92,6 +90,24 @@ impl Trio {
         self.lab.until("the copies", || self.held(n) == (by, by)).await;
     }
 
+    /// Until two disks hold the same, byte for byte: the lead may just be writing what it issued.
+    async fn until_same(&self, a: usize, b: usize) {
+        let copy = |n: usize| self.disks[n].state.copy(&self.program);
+        self.lab.until("the same bytes", || copy(a) == copy(b)).await;
+    }
+
+    /// Until the lead has nothing more to write.
+    async fn until_quiet(&self, lead: usize, other: usize) {
+        loop {
+            let before = self.disks[lead].state.copy(&self.program);
+            self.lab.blocks(20).await;
+            self.until_same(lead, other).await;
+            if self.disks[lead].state.copy(&self.program) == before {
+                return;
+            }
+        }
+    }
+
     async fn serving(&self, n: usize) {
         self.lab.until_serving(self.process(n), &self.program).await;
     }
@@ -123,7 +139,7 @@ async fn a_program_outlives_every_worker_that_runs_it_and_their_disks() {
     trio.destroy(1);
     trio.serving(2).await;
     assert_eq!(trio.count(2).await, "Ok(5)");
-    assert_eq!((trio.held(2), trio.lab.network.anchor(&trio.program).version), ((2, 0), 5));
+    assert_eq!((trio.held(2).1, trio.lab.network.anchor(&trio.program).version), (0, 5), "nobody else is left");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -175,8 +191,7 @@ async fn a_worker_that_stands_by_and_does_not_answer_stops_nobody_and_is_caught_
     trio.lab.until("the gap to be seen", || trio.held(0) == (2, 1)).await;
     trio.lab.wires.cut.lock().unwrap().remove(&endpoint);
     trio.until_held(0, 2).await;
-    let [first, third] = [0, 2].map(|n: usize| trio.disks[n].state.copy(&trio.program));
-    assert_eq!(first, third, "byte for byte");
+    trio.until_same(0, 2).await;
 
     // Its disk is lost: it gets everything again.
     trio.destroy(2);
@@ -184,7 +199,7 @@ async fn a_worker_that_stands_by_and_does_not_answer_stops_nobody_and_is_caught_
     trio.admitted(2).await;
     assert_eq!(trio.count(0).await, "Ok(3)");
     trio.until_held(0, 2).await;
-    assert_eq!(trio.disks[0].state.copy(&trio.program), trio.disks[2].state.copy(&trio.program));
+    trio.until_same(0, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -224,7 +239,9 @@ async fn a_copy_that_was_rolled_back_is_not_served_and_a_newer_one_takes_its_pla
     let (worker, program) = (trio.worker(1).clone(), trio.program);
     let phase = || worker.cell(&program).map(|cell| cell.phase());
     trio.lab.until("the refusal", || matches!(phase(), Ok(Problem::RolledBack(_)))).await;
-    assert_eq!(trio.ask(1).await.problem(), Some("rolled-back"));
+    let refused = trio.ask(1).await;
+    // Between two attempts it says what it is doing.
+    assert!(matches!(refused.problem(), Some("rolled-back" | "preparing")), "{:?}", refused.problem());
     // Nothing of it goes to those whose copy is newer.
     trio.lab.wires.cut.lock().unwrap().clear();
     trio.serving(1).await;
@@ -252,7 +269,7 @@ async fn an_old_lead_that_comes_back_stands_by_and_drops_what_nobody_anchored() 
     let stands_by = || worker.cell(&trio.program).is_ok_and(|cell| matches!(cell.phase(), Problem::StandsBy(_)));
     trio.lab.until("the old lead to stand by", stands_by).await;
     trio.until_held(1, 1).await;
-    assert_eq!(trio.disks[0].state.copy(&trio.program), trio.disks[1].state.copy(&trio.program));
+    trio.until_same(0, 1).await;
     assert!(trio.worker(0).standing().0 == "admitted", "it has not stopped");
     // And it can lead again.
     trio.destroy(1);
@@ -280,6 +297,7 @@ async fn forged_replayed_gapped_and_oversized_messages_change_nothing() {
     let trio = Trio::new(3).await;
     assert_eq!(trio.count(0).await, "Ok(1)");
     trio.until_held(0, 2).await;
+    trio.until_quiet(0, 1).await;
     let (lead, first, second) = (trio.process(0), trio.process(1), trio.process(2));
     let program = trio.program;
     let copy = || trio.disks[1].state.copy(&program);

@@ -14,7 +14,7 @@ const TAKEOVER_MAX: Duration = Duration::from_secs(300);
 
 #[test]
 fn a_program_outlives_every_worker_that_runs_it_with_its_disk() -> Result<()> {
-    let network = Network::start(&["--workers", "3"])?;
+    let mut network = Network::start(&["--workers", "3"])?;
     network.unsupervised()?;
     let parts: Vec<_> = workers(&network)?.iter().map(|worker| worker["part"].clone()).collect();
     assert_eq!(parts, ["leads", "stands-by", "stands-by"]);

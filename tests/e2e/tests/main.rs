@@ -1,5 +1,10 @@
 //! Journeys with real processes. One binary, so that two networks run side by side.
 
+// What only tests may compute.
+#[path = "../../../wire/threshold/tests/threshold/group_secret.rs"]
+#[allow(dead_code)]
+mod group_secret;
+
 mod canary;
 mod components;
 mod copies;
@@ -9,5 +14,6 @@ mod handover;
 mod hostile;
 mod journeys;
 mod lying_hosts;
+mod memory;
 mod moves;
 mod recovery;

@@ -32,7 +32,7 @@
 //!
 //! # Properties
 //! - Every type decodes or refuses; no bytes panic it.
-//! - Every encoded type has golden bytes in `tests/vectors.rs`; changing them is a visible diff.
+//! - Every encoded type has golden bytes in `tests/vectors/`; changing them is a visible diff.
 //! - What is signed is domain-separated and names the network by its genesis hash.
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -67,8 +67,8 @@ pub use ids::{
     Account, BlockHash, ClusterId, CodeHash, CustodianKey, GenesisHash, Hash, InstanceKey, ParticipantKey, PoolId,
     ProgramId, StateRoot, TransportKey, WorkerId,
 };
-pub use moves::{CodeEpoch, Keep, KeyName, KeyRecord};
 pub use lead::LeadRecord;
+pub use moves::{CodeEpoch, Keep, KeyName, KeyRecord};
 pub use program::{ClusterRecord, Manifest, ProgramLimits, ProgramRecord, ProgramStatus};
 pub use receipt::{AnchorRef, CommandProof, Receipt, SignedReceipt, Subject};
 pub use refusal::Refusal;

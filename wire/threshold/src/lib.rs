@@ -53,9 +53,9 @@ extern crate alloc;
 
 #[cfg(feature = "std")]
 mod backend;
-mod chain;
 #[cfg(feature = "std")]
 mod backup;
+mod chain;
 #[cfg(feature = "std")]
 mod combine;
 mod commitment;
@@ -82,12 +82,12 @@ mod round;
 mod signer;
 mod terms;
 
-pub use chain::judge_on_chain;
 #[cfg(feature = "std")]
 pub use backup::{
     CUSTODIANS_MAX, PIECE_BYTES, PIECES_MIN, Piece, RestoreError, SplitError, backs, is_custodians_threshold, restore,
     seat_public_key, split, verify_piece,
 };
+pub use chain::judge_on_chain;
 #[cfg(feature = "std")]
 pub use combine::{BadPartial, CombineError, Combined, PartialFault, combine, verify_partial};
 pub use commitment::{Commitment, POINT_BYTES, SignedCommitment, Verify};

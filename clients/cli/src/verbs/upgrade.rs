@@ -33,7 +33,7 @@ pub struct Upgrade {
     #[arg(long)]
     drop_state: bool,
     /// With --keep-state: what the program derives and signs with is new, as after a theft of keys
-    #[arg(long, requires = "keep_state")]
+    #[arg(long, requires = "keep_state", conflicts_with = "drop_state")]
     new_keys: bool,
     /// How long it may take
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]

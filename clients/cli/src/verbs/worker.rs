@@ -74,9 +74,9 @@ struct Known {
 
 impl Known {
     fn endpoint(&self) -> String {
-        self.record.as_ref().map_or_else(String::new, |record| {
-            String::from_utf8_lossy(&record.registration.endpoint).into_owned()
-        })
+        self.record
+            .as_ref()
+            .map_or_else(String::new, |record| String::from_utf8_lossy(&record.registration.endpoint).into_owned())
     }
 
     fn is_admitted(&self, head: Head) -> bool {
@@ -126,7 +126,7 @@ fn find(all: &[Known], name: &str) -> Outcome<WorkerId> {
         return Ok(id);
     }
     let is_it = |known: &&Known| {
-        known.endpoint().trim_end_matches('/') == name.trim_end_matches('/')
+        (!name.is_empty() && known.endpoint().trim_end_matches('/') == name.trim_end_matches('/'))
             || (!wanted.is_empty() && hex::encode(known.id.0).starts_with(&wanted))
     };
     let mut found = all.iter().filter(is_it);

@@ -127,7 +127,12 @@ impl Vault for LabVault {
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), VaultError> {
         self.check()?;
-        self.blobs.lock().unwrap().insert(name.into(), bytes.into());
+        let mut blobs = self.blobs.lock().unwrap();
+        let is_under = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        if blobs.keys().any(|other| is_under(name, other) || is_under(other, name)) {
+            return Err(VaultError("a name cannot be a file and a folder".into()));
+        }
+        blobs.insert(name.into(), bytes.into());
         Ok(())
     }
 

@@ -317,7 +317,7 @@ impl Lab {
     pub fn disks_with_shared_keys(&self, machine: u8) -> Disks {
         let disks = Disks::default();
         let cabinet = Cabinet::new(disks.vault.clone(), &Secret::new([9; 32]), Arc::new(LabEntropy));
-        let kept = (1u8, self.network.genesis(), [machine; 32], [0xdd; 32]);
+        let kept = (1u8, self.network.genesis(), [machine; 32], [0xdd_u8; 32]);
         cabinet.put("identity", &codec::Encode::encode(&kept)).expect("it fits");
         disks
     }

@@ -8,12 +8,13 @@ use codec::{Decode, Encode};
 use phala_crypto::verify_ed25519;
 use phala_follow::{Rpc, RpcError};
 use phala_messages::{
-    Account, AnchorRecord, Attested, ClusterId, ClusterRecord, CodeHash, CommandRecord, GenesisHash, Hash, LeadRecord, Manifest,
-    ProgramId, ProgramRecord, ProgramStatus, Refusal, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
+    Account, AnchorRecord, Attested, ClusterId, ClusterRecord, CodeHash, CommandRecord, GenesisHash, Hash, LeadRecord,
+    Manifest, ProgramId, ProgramRecord, ProgramStatus, Refusal, Root, TcbStatus, Tee, TransportKey, WorkerId,
+    WorkerRecord,
     anchor::{EMPTY_ROOT, SignedAnchor},
     custody::RootGeneration,
-    moves::SignedMoved,
     lead::{LeadStep, SignedLeadMessage},
+    moves::SignedMoved,
     program::SignedReady,
     registration::Submission,
     storage,

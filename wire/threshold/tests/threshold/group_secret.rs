@@ -5,7 +5,8 @@ use commonware_cryptography::bls12381::primitives::group::{G2, Scalar, ScalarRea
 use commonware_math::algebra::{CryptoGroup, Field, Ring};
 
 fn number(bytes: &[u8; 32]) -> Scalar {
-    commonware_codec::Decode::decode_cfg(Copying(bytes.as_slice()), &ScalarReadCfg::RejectZero).expect("a number of the group")
+    commonware_codec::Decode::decode_cfg(Copying(bytes.as_slice()), &ScalarReadCfg::RejectZero)
+        .expect("a number of the group")
 }
 
 fn bytes(number: &Scalar) -> [u8; 32] {

@@ -1,4 +1,4 @@
-//! What a heartbeat costs. `cargo run --release -p phala-economics --example speed`.
+//! What a heartbeat costs. `cargo run --release -p phala-economics --example cost`.
 
 use phala_economics::*;
 use phala_units::{BlockNumber, PHA, Planck};
