@@ -34,7 +34,10 @@ fn stake_pool<T: Config>(owner: &T::AccountId) -> Result<PoolId, BenchmarkError>
 }
 
 /// A vault with shares of as many pools as it may, which have earned since, and 100 PHA free; a delegator has 1,000 shares of it.
-fn full_vault<T: Config>(owner: &T::AccountId, delegator: &T::AccountId) -> Result<(PoolId, Vec<PoolId>), BenchmarkError> {
+fn full_vault<T: Config>(
+    owner: &T::AccountId,
+    delegator: &T::AccountId,
+) -> Result<(PoolId, Vec<PoolId>), BenchmarkError> {
     let vault = next::<T>();
     Pallet::<T>::create_vault(signed::<T>(owner), Ppm::percent(10))?;
     let amount = u128::from(POSITIONS_MAX) * 10 * PHA;
@@ -63,7 +66,9 @@ fn waiting<T: Config>(owner: &T::AccountId, requests: u32) -> Result<PoolId, Ben
     Ok(pool)
 }
 
-fn full<const MAX: u32>(length: u32) -> Result<frame_support::BoundedVec<u8, frame_support::traits::ConstU32<MAX>>, BenchmarkError> {
+fn full<const MAX: u32>(
+    length: u32,
+) -> Result<frame_support::BoundedVec<u8, frame_support::traits::ConstU32<MAX>>, BenchmarkError> {
     vec![b'a'; length as usize].try_into().map_err(|_| BenchmarkError::Stop("the text fits"))
 }
 

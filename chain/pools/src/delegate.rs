@@ -19,12 +19,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Takes `amount` from an account into a pool that is settled, and gives it shares.
-    pub(crate) fn take_in(
-        pool: PoolId,
-        record: &mut PoolRecord,
-        from: T::AccountId,
-        amount: Planck,
-    ) -> DispatchResult {
+    pub(crate) fn take_in(pool: PoolId, record: &mut PoolRecord, from: T::AccountId, amount: Planck) -> DispatchResult {
         ensure!(record.open, Error::<T>::PoolClosed);
         ensure!(Self::lets_in(pool, record, &from), Error::<T>::NotListed);
         if let Some(cap) = record.cap {

@@ -171,8 +171,7 @@ pub mod pallet {
     /// Accounts on a pool's list, with the owner's note.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
-    pub type Listed<T: Config> =
-        StorageDoubleMap<_, Blake2_128Concat, PoolId, Blake2_128Concat, T::AccountId, Note>;
+    pub type Listed<T: Config> = StorageDoubleMap<_, Blake2_128Concat, PoolId, Blake2_128Concat, T::AccountId, Note>;
 
     /// Who has shares of a pool. None: no shares.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
@@ -194,8 +193,7 @@ pub mod pallet {
     /// Who waits for a withdrawal.
     // Hasher: Blake2_128Concat, as every map that clients read by proof.
     #[pallet::storage]
-    pub type Requests<T: Config> =
-        StorageDoubleMap<_, Blake2_128Concat, PoolId, Blake2_128Concat, RequestId, Request>;
+    pub type Requests<T: Config> = StorageDoubleMap<_, Blake2_128Concat, PoolId, Blake2_128Concat, RequestId, Request>;
 
     /// The pool at each place of the line.
     // Hasher: Twox64Concat, places are numbers that the chain gives.
@@ -579,12 +577,7 @@ pub mod pallet {
         /// Gives PHA of the caller's vault to a stake pool: what is free beside what the vault's queue is owed.
         #[pallet::call_index(13)]
         #[pallet::weight(T::WeightInfo::vault_contribute())]
-        pub fn vault_contribute(
-            origin: OriginFor<T>,
-            vault: PoolId,
-            pool: PoolId,
-            amount: Planck,
-        ) -> DispatchResult {
+        pub fn vault_contribute(origin: OriginFor<T>, vault: PoolId, pool: PoolId, amount: Planck) -> DispatchResult {
             let owner = ensure_signed(origin)?;
             Self::do_vault_contribute(&owner, vault, pool, amount)
         }
@@ -592,12 +585,7 @@ pub mod pallet {
         /// Asks a stake pool for PHA in return for shares that the caller's vault has of it.
         #[pallet::call_index(14)]
         #[pallet::weight(T::WeightInfo::withdraw())]
-        pub fn vault_withdraw(
-            origin: OriginFor<T>,
-            vault: PoolId,
-            pool: PoolId,
-            shares: Shares,
-        ) -> DispatchResult {
+        pub fn vault_withdraw(origin: OriginFor<T>, vault: PoolId, pool: PoolId, shares: Shares) -> DispatchResult {
             let owner = ensure_signed(origin)?;
             Self::do_vault_withdraw(&owner, vault, pool, shares)
         }

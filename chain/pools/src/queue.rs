@@ -30,12 +30,7 @@ impl<T: Config> Pallet<T> {
         Ok(locked)
     }
 
-    pub(crate) fn do_cancel(
-        who: &T::AccountId,
-        pool: PoolId,
-        request: RequestId,
-        shares: Shares,
-    ) -> DispatchResult {
+    pub(crate) fn do_cancel(who: &T::AccountId, pool: PoolId, request: RequestId, shares: Shares) -> DispatchResult {
         let mut record = Self::pool(pool)?;
         let mut found = Requests::<T>::get(pool, request).ok_or(Error::<T>::RequestUnknown)?;
         ensure!(found.holder == Self::key(who), Error::<T>::NotHolder);

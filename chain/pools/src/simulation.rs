@@ -124,7 +124,8 @@ fn operate(dice: &mut Dice) -> (&'static str, bool) {
             let sessions = Computing::all();
             let index = dice.below(sessions.len() as u64) as usize;
             let Some(session) = sessions.get(index) else { return ("slash", false) };
-            let lost = if dice.below(12) == 0 { session.stake } else { session.stake / 1_000 * u128::from(dice.below(100)) };
+            let lost =
+                if dice.below(12) == 0 { session.stake } else { session.stake / 1_000 * u128::from(dice.below(100)) };
             Computing::slash(index, lost);
             ("slash", lost > 0)
         }
@@ -164,7 +165,7 @@ fn play(seed: u64) -> Tally {
         let issued = Balances::total_issuance();
         let (mut done, mut slashed) = (0, 0);
         while done < OPERATIONS {
-            for _ in 0..1 + dice.below(20) {
+            for _ in 0..1 + dice.below(50) {
                 let (name, carried_out) = operate(&mut dice);
                 let (yes, no) = tally.entry(name).or_default();
                 *if carried_out { yes } else { no } += 1;
@@ -178,8 +179,8 @@ fn play(seed: u64) -> Tally {
                 0 | 1 => block(Weight::zero()),
                 2 => block(crate::Pallet::<Test>::sweep_min()),
                 3 => {
-                    // Weeks in which nobody does anything.
-                    let next = System::block_number() + dice.below(3 * u64::from(DAY_BLOCKS)) as u32;
+                    // Days in which nobody does anything.
+                    let next = System::block_number() + dice.below(6 * u64::from(DAY_BLOCKS)) as u32;
                     until(next);
                     check_waits(slashed);
                 }

@@ -241,7 +241,8 @@ fn texts_and_lists_have_their_limits() {
 
         assert!(Note::try_from(vec![b'a'; NOTE_BYTES_MAX as usize]).is_ok());
         assert!(Note::try_from(vec![b'a'; NOTE_BYTES_MAX as usize + 1]).is_err());
-        let add = |n, note: &[u8]| Call::add_to_list { pool, account: account(n), note: note.to_vec().try_into().unwrap() };
+        let add =
+            |n, note: &[u8]| Call::add_to_list { pool, account: account(n), note: note.to_vec().try_into().unwrap() };
         refused(OWNER, add(2, &[0xff]), Error::NotText);
         (0..LIST_MAX as u8).for_each(|n| by(OWNER, add(n, b"")).unwrap());
         refused(OWNER, add(LIST_MAX as u8, b""), Error::ListFull);

@@ -92,7 +92,8 @@ fn cancelling_a_part_keeps_the_place_of_the_rest() {
         withdraw(2, pool, 60 * PHA);
         blocks(10);
         withdraw(3, pool, 60 * PHA);
-        let cancel = |request, shares| Call::cancel_withdrawal { pool, request: RequestId(request), shares: Shares(shares) };
+        let cancel =
+            |request, shares| Call::cancel_withdrawal { pool, request: RequestId(request), shares: Shares(shares) };
         refused(3, cancel(0, PHA), Error::NotHolder);
         refused(2, cancel(2, PHA), Error::RequestUnknown);
         refused(2, cancel(0, 60 * PHA + 1), Error::NotEnoughShares);
@@ -362,10 +363,14 @@ fn no_pool_is_visited_twice_before_all_others_were() {
             let before = System::events().len();
             block(Weight::zero());
             let paid = events().into_iter().skip(before.saturating_sub(System::events().len()));
-            order.push(paid.filter_map(|event| match event {
-                Event::Withdrawn { pool, .. } => Some(pool),
-                _ => None,
-            }).last().unwrap());
+            order.push(
+                paid.filter_map(|event| match event {
+                    Event::Withdrawn { pool, .. } => Some(pool),
+                    _ => None,
+                })
+                .last()
+                .unwrap(),
+            );
             System::reset_events();
         }
         assert_eq!(order[0], endless);

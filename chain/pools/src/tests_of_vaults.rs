@@ -159,7 +159,8 @@ fn what_a_vault_asked_back_for_others_stays_asked() {
         invest(vault, pool, 100 * PHA);
         Computing::start(pool, 100 * PHA).unwrap();
         by(OWNER, Call::vault_withdraw { vault, pool, shares: Shares(10 * PHA) }).unwrap();
-        let cancel = |request, shares| Call::vault_cancel { vault, pool, request: RequestId(request), shares: Shares(shares) };
+        let cancel =
+            |request, shares| Call::vault_cancel { vault, pool, request: RequestId(request), shares: Shares(shares) };
         by(OWNER, cancel(0, 4 * PHA)).unwrap();
         assert_eq!(held(vault, pool).queued, Shares(6 * PHA));
         refused(2, Call::cancel_withdrawal { pool, request: RequestId(0), shares: Shares(1) }, Error::NotHolder);

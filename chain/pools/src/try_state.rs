@@ -1,14 +1,11 @@
 //! What must hold between any two blocks.
 
 use crate::{
-    Config, Descriptions, Ends, Holdings, LIST_MAX, Line, Listed, POSITIONS_MAX, Pallet, PoolAccounts, PoolCount, Pools,
-    Positions, Requests,
+    Config, Descriptions, Ends, Holdings, LIST_MAX, Line, Listed, POSITIONS_MAX, Pallet, PoolAccounts, PoolCount,
+    Pools, Positions, Requests,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
-use frame_support::{
-    ensure,
-    traits::fungible::Inspect as _,
-};
+use frame_support::{ensure, traits::fungible::Inspect as _};
 use phala_economics::{PoolKind, PoolRecord, Shares};
 use phala_messages::PoolId;
 use phala_units::{BlockNumber, Planck};
@@ -43,7 +40,10 @@ impl<T: Config> Pallet<T> {
         let has = Self::value(pool, record).0.saturating_add(record.at_work.0);
         match record.kind {
             PoolKind::StakePool => {
-                ensure!(record.ledger.value() == Planck(record.free.0 + record.at_work.0), "a pool's value is what it has");
+                ensure!(
+                    record.ledger.value() == Planck(record.free.0 + record.at_work.0),
+                    "a pool's value is what it has"
+                );
             }
             PoolKind::Vault => ensure!(record.at_work == Planck(0), "a vault's stake is not at work"),
         }

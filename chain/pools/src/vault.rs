@@ -3,10 +3,7 @@
 //! Whatever asks for a vault's price values it first. The vault's owner takes its part of what lies above the highest price so far, at
 //! the rate that held when it was gained: a rate that has risen counts from the first valuation after its week on.
 
-use crate::{
-    Config, Error, Event, Holdings, Pallet, Pools, Positions,
-    delegate::plus,
-};
+use crate::{Config, Error, Event, Holdings, Pallet, Pools, Positions, delegate::plus};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use frame_support::pallet_prelude::*;

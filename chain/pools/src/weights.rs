@@ -140,7 +140,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
 
     fn check_votes() -> Weight {
-        priced::<T>(30, 2, 0).saturating_add(priced::<T>(20 + 10 * POSITIONS, 3 + 2 * POSITIONS, 0).saturating_mul(POSITIONS))
+        priced::<T>(30, 2, 0)
+            .saturating_add(priced::<T>(20 + 10 * POSITIONS, 3 + 2 * POSITIONS, 0).saturating_mul(POSITIONS))
     }
 
     fn sweep_base() -> Weight {
