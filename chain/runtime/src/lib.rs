@@ -127,6 +127,7 @@ frame_support::construct_runtime!(
         Programs: pallet_programs = 51,
         Custody: pallet_custody = 52,
         Recovery: pallet_key_recovery = 53,
+        Pools: pallet_pools = 61,
     }
 );
 

@@ -3,6 +3,7 @@
 
 use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
 use phala_economics::*;
+use phala_messages::{Account, PoolId};
 use phala_units::{BlockNumber, PHA, Planck};
 use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
 
@@ -87,6 +88,41 @@ fn encoded_types_have_golden_bytes() {
     commission.change(Ppm::percent(7), BlockNumber(77));
     vectors.value("commission/announced", &commission);
     vectors.value("commission/rise", &commission.announced_at(BlockNumber(77)).unwrap());
+
+    vectors.value("pool-kind/stakepool", &PoolKind::StakePool);
+    vectors.value("pool-kind/vault", &PoolKind::Vault);
+    vectors.value("request-id", &RequestId(7));
+    let queue = Queue {
+        front: RequestId(2),
+        overdue: RequestId(3),
+        back: RequestId(5),
+        shares: Shares(9 * PHA),
+        shares_overdue: Shares(4 * PHA),
+        in_line: true,
+    };
+    vectors.value("queue", &queue);
+    let record = PoolRecord {
+        kind: PoolKind::StakePool,
+        owner: Account([0x0a; 32]),
+        ledger: pool,
+        free: Planck(25 * PHA),
+        at_work: Planck(80 * PHA),
+        commission,
+        mark,
+        cap: Some(Planck(1_000 * PHA)),
+        open: true,
+        listed: 3,
+        queue,
+    };
+    vectors.value("pool-record", &record);
+    vectors.value("holding", &Holding { free: Shares(6 * PHA), queued: Shares(9 * PHA) });
+    let request = Request {
+        holder: Account([0x0b; 32]),
+        vault: Some(PoolId(4)),
+        shares: Shares(9 * PHA),
+        since: BlockNumber(1_234),
+    };
+    vectors.value("request", &request);
 
     let stake = Planck(5_000 * PHA);
     let mut session =

@@ -64,8 +64,8 @@ pub use anchor::{Anchor, AnchorRecord, ResultLeaf};
 pub use attested::{Attested, Measurement, Root, TcbStatus, Tee};
 pub use command::{CommandRecord, SealedCommand};
 pub use ids::{
-    Account, BlockHash, ClusterId, CodeHash, CustodianKey, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId,
-    StateRoot, TransportKey, WorkerId,
+    Account, BlockHash, ClusterId, CodeHash, CustodianKey, GenesisHash, Hash, InstanceKey, ParticipantKey, PoolId,
+    ProgramId, StateRoot, TransportKey, WorkerId,
 };
 pub use lead::LeadRecord;
 pub use moves::{CodeEpoch, Keep, KeyName, KeyRecord};

@@ -208,6 +208,7 @@ fn registering(vectors: &mut Vectors) {
     };
     vectors.value("worker-record", &record);
     vectors.value("block-ref", &block());
+    vectors.value("pool-id", &PoolId(7));
     for (name, collateral) in collaterals() {
         vectors.value(&format!("collateral/{name}"), &collateral);
     }
