@@ -6,7 +6,7 @@ use frame_support::{
     traits::{ConstBool, ConstU8, ConstU16, ConstU32, ConstU64, ConstU128},
     weights::{ConstantMultiplier, IdentityFee, constants::ParityDbWeight},
 };
-use frame_system::{EnsureRoot, limits};
+use frame_system::limits;
 use pallet_custody::ProgramRoots as _;
 use pallet_transaction_payment::{Multiplier, TargetedFeeAdjustment};
 use phala_messages::{
@@ -154,7 +154,8 @@ impl pallet_sudo::Config for Runtime {
 
 impl pallet_registry::Config for Runtime {
     type Time = Timestamp;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = crate::origins::Referendum;
+    type GuardOrigin = crate::origins::Guard;
     type AllowDevelopmentRoot = ConstBool<ALLOW_DEVELOPMENT_ROOT>;
     type WeightInfo = pallet_registry::weights::SubstrateWeight<Runtime>;
     #[cfg(feature = "runtime-benchmarks")]
@@ -285,7 +286,8 @@ impl pallet_custody::Config for Runtime {
     type Offences = crate::validators::Cheats;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = crate::origins::Referendum;
+    type CareOrigin = crate::origins::CouncilTwoThirds;
     type WeightInfo = pallet_custody::weights::SubstrateWeight<Runtime>;
 }
 
@@ -317,6 +319,7 @@ impl pallet_key_recovery::Custody for Seats {
 
 impl pallet_key_recovery::Config for Runtime {
     type Custody = Seats;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = crate::origins::Referendum;
+    type CareOrigin = crate::origins::CouncilTwoThirds;
     type WeightInfo = pallet_key_recovery::weights::SubstrateWeight<Runtime>;
 }

@@ -164,4 +164,16 @@ frame_support::construct_runtime!(
 );
 
 #[cfg(test)]
+mod lab;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_governance;
+#[cfg(test)]
+mod tests_of_powers;
+#[cfg(test)]
+mod tests_of_token;
+#[cfg(test)]
+mod tests_of_upgrade;
+#[cfg(test)]
+mod tests_of_validators;
