@@ -1,7 +1,7 @@
 //! PHA: what it starts with, and that nothing makes or destroys any.
 
 use crate::{lab::*, *};
-use frame_support::traits::{Currency as _, OnUnbalanced as _, fungible::Balanced as _};
+use frame_support::traits::{Currency as _, OnUnbalanced as _, fungible::Balanced};
 use token::{Allocation, pot};
 
 fn percent(share: Balance) -> Balance {
@@ -39,7 +39,7 @@ fn the_team_gets_a_fifth_at_once_and_the_rest_over_sixteen_months() {
             for who in [&team, &sale] {
                 // A schedule that is over is removed.
                 let target = sp_runtime::MultiAddress::Id(who.clone());
-                if Vesting::vesting_balance(who).is_some() {
+                if pallet_vesting::Vesting::<Runtime>::contains_key(who) {
                     dispatch(pallet_vesting::Call::vest_other { target }, signed(Alice)).expect("vested");
                 }
             }
@@ -56,7 +56,7 @@ fn a_fee_goes_to_the_treasury_and_to_the_author_and_a_tip_to_the_author() {
         let author = pallet_authorship::Pallet::<Runtime>::author().expect("a block has an author");
         let (treasury, before) = (Treasury::account_id(), Balances::free_balance(&author));
         let pay = |amount| {
-            Balances::withdraw(
+            <Balances as Balanced<AccountId>>::withdraw(
                 &account(Eve),
                 amount,
                 frame_support::traits::tokens::Precision::Exact,

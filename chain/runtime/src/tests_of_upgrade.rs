@@ -2,11 +2,8 @@
 
 use crate::{lab::*, *};
 use codec::{Decode, Encode};
-use frame_support::{
-    storage::well_known_keys::CODE,
-    traits::{GetStorageVersion, OnRuntimeUpgrade as _},
-};
-use sp_core::traits::ReadRuntimeVersionExt;
+use frame_support::traits::{GetStorageVersion, OnRuntimeUpgrade as _};
+use sp_core::{storage::well_known_keys::CODE, traits::ReadRuntimeVersionExt};
 use sp_runtime::traits::{BlakeTwo256, Hash as _};
 
 type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;
@@ -133,14 +130,12 @@ fn storage_of_a_new_network_is_in_the_versions_that_the_code_reads() {
             TechnicalCommittee,
             Elections,
             TechnicalMembership,
-            Treasury,
             Bounties,
             ChildBounties,
             Tips,
             Preimage,
             Scheduler,
             Identity,
-            VoterList,
         );
     });
 }

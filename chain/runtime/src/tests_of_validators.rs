@@ -6,7 +6,7 @@ use frame_support::traits::KeyOwnerProofSystem as _;
 use sp_consensus_babe::{BABE_ENGINE_ID, EquivocationProof, Slot, digests};
 use sp_core::Pair as _;
 use sp_runtime::{Digest, DigestItem, Perbill, traits::Header as _};
-use sp_staking::offence::Offence as _;
+use sp_staking::offence::{Offence as _, ReportOffence as _};
 
 fn era() -> u32 {
     pallet_staking::ActiveEra::<Runtime>::get().map_or(0, |era| era.index)
@@ -130,7 +130,7 @@ fn three_quarters_of_the_council_may_undo_a_slash_and_fewer_may_not() {
             offender: (account(Dave), ()),
         };
         assert_eq!(cheat.slash_fraction(1), Perbill::from_percent(10));
-        sp_staking::offence::ReportOffence::report_offence(alloc::vec![], cheat).unwrap_or_else(|_| panic!("new"));
+        Offences::report_offence(alloc::vec![], cheat).unwrap_or_else(|_| panic!("it is new"));
         let at = era() + constants::SLASH_DEFER_ERAS + 1;
         let deferred = || pallet_staking::UnappliedSlashes::<Runtime>::get(at).len();
         assert_eq!(deferred(), 1);
