@@ -83,7 +83,6 @@ pub fn network_with(change: impl FnOnce(&mut RuntimeGenesisConfig)) -> sp_io::Te
     change(&mut config);
     let mut externalities: sp_io::TestExternalities = config.build_storage().expect("a genesis").into();
     externalities.execute_with(|| {
-        System::set_block_number(1);
         begin(1, FIRST_SLOT, 0);
     });
     externalities

@@ -164,16 +164,18 @@ frame_support::construct_runtime!(
 );
 
 #[cfg(test)]
-mod lab;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
+
+// A network in one process: with times that can be waited for.
+#[cfg(all(test, not(feature = "production")))]
+mod lab;
+#[cfg(all(test, not(feature = "production")))]
 mod tests_of_governance;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "production")))]
 mod tests_of_powers;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "production")))]
 mod tests_of_token;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "production")))]
 mod tests_of_upgrade;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "production")))]
 mod tests_of_validators;

@@ -175,11 +175,12 @@ fn staked_pha_keeps_its_vote_and_votes_once() {
         vote(Eve, 0, true, 950_000 * PHA).expect("nine tenths of it are staked");
         assert!(vote(Eve, 0, true, 1_000_001 * PHA).is_err(), "more than there is");
         // What voted stays, staked or not, until the vote's time is over.
-        let move_all = pallet_balances::Call::transfer_allow_death {
+        let send = |value| pallet_balances::Call::transfer_allow_death {
             dest: sp_runtime::MultiAddress::Id(account(Ferdie)),
-            value: 99_000 * PHA,
+            value,
         };
-        assert!(dispatch(move_all.clone(), signed(Eve)).is_ok(), "the lock lies over what is staked first");
+        assert!(dispatch(send(51_000 * PHA), signed(Eve)).is_err(), "half of what is free voted");
+        dispatch(send(49_000 * PHA), signed(Eve)).expect("the other half did not");
         let unbond = pallet_staking::Call::unbond { value: 800_000 * PHA };
         dispatch(unbond, signed(Eve)).expect("unbonding");
         for _ in 0..(constants::BONDING_ERAS + 1) * constants::ERA_EPOCHS * constants::EPOCH_BLOCKS as u32 + 30 {
@@ -189,6 +190,12 @@ fn staked_pha_keeps_its_vote_and_votes_once() {
         let out = pallet_staking::Call::withdraw_unbonded { num_slashing_spans: 0 };
         dispatch(out, signed(Eve)).expect("withdrawn");
         assert_eq!(Balances::balance_on_hold(&reason, &account(Eve)), 100_000 * PHA);
+        // Its stake is free, its vote is not yet taken back.
+        assert!(dispatch(send(100_000 * PHA), signed(Eve)).is_err());
+        dispatch(pallet_democracy::Call::remove_vote { index: 0 }, signed(Eve)).expect("over");
+        dispatch(pallet_democracy::Call::unlock { target: sp_runtime::MultiAddress::Id(account(Eve)) }, signed(Eve))
+            .expect("unlocked");
+        dispatch(send(100_000 * PHA), signed(Eve)).expect("and free");
     });
 }
 

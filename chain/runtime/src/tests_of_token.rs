@@ -1,7 +1,7 @@
 //! PHA: what it starts with, and that nothing makes or destroys any.
 
 use crate::{lab::*, *};
-use frame_support::traits::{Currency as _, OnUnbalanced as _, fungible::Balanced};
+use frame_support::traits::{OnUnbalanced as _, fungible::Balanced};
 use token::{Allocation, pot};
 
 fn percent(share: Balance) -> Balance {
