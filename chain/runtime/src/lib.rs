@@ -165,6 +165,8 @@ frame_support::construct_runtime!(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_calls;
 
 // A network in one process: with times that can be waited for.
 #[cfg(all(test, not(feature = "production")))]
