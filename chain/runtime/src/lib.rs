@@ -163,14 +163,11 @@ frame_support::construct_runtime!(
     }
 );
 
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod tests_of_calls;
-
 // A network in one process: with times that can be waited for.
 #[cfg(all(test, not(feature = "production")))]
 mod lab;
+#[cfg(test)]
+mod tests_of_calls;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_governance;
 #[cfg(all(test, not(feature = "production")))]
@@ -181,3 +178,6 @@ mod tests_of_token;
 mod tests_of_upgrade;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_validators;
+
+#[cfg(test)]
+mod tests;
