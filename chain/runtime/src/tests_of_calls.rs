@@ -8,7 +8,10 @@ use pallet_collective::{Instance1, Instance2};
 use phala_messages::{
     Account, Hash as Digest,
     calls::{self, Call},
-    holders::*,
+    holders::{
+        AccountVote, Body, Democracy, Elections, Multisig, Payee, Preimage, Proposal, Proxy, ProxyType, Renouncing,
+        SafeMode, Staking, System, Timepoint, Treasury, Vesting, Vote,
+    },
 };
 use sp_runtime::{MultiAddress, Perbill};
 

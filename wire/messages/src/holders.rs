@@ -200,17 +200,17 @@ pub enum Democracy {
         /// The proposal.
         hash: Hash,
     },
-    /// Takes a vote back, or forgets one in a referendum that is over.
-    #[codec(index = 13)]
-    RemoveVote {
-        /// In which.
-        referendum: u32,
-    },
     /// Frees what was locked by votes whose time is over.
-    #[codec(index = 14)]
+    #[codec(index = 13)]
     Unlock {
         /// Whose.
         target: Address,
+    },
+    /// Takes a vote back, or forgets one in a referendum that is over.
+    #[codec(index = 14)]
+    RemoveVote {
+        /// In which.
+        referendum: u32,
     },
 }
 
