@@ -124,6 +124,10 @@ fn admin<T: Config>() -> Result<T::RuntimeOrigin, BenchmarkError> {
     T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)
 }
 
+fn care<T: Config>() -> Result<T::RuntimeOrigin, BenchmarkError> {
+    T::CareOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)
+}
+
 #[benchmarks(where T: Config)]
 mod benchmarks {
     use super::*;
@@ -168,7 +172,7 @@ mod benchmarks {
         candidates::<T>(1)?;
         let who = validator::<T>(0);
         Candidates::<T>::mutate(Pallet::<T>::account(&who), |record| record.as_mut().map(|one| one.approved = false));
-        let origin = admin::<T>()?;
+        let origin = care::<T>()?;
         #[extrinsic_call]
         _(origin as T::RuntimeOrigin, who);
         Ok(())
@@ -186,7 +190,7 @@ mod benchmarks {
     #[benchmark]
     fn rotate_root() -> Result<(), BenchmarkError> {
         open_root::<T>()?;
-        let origin = admin::<T>()?;
+        let origin = care::<T>()?;
         #[extrinsic_call]
         _(origin as T::RuntimeOrigin);
         Ok(())

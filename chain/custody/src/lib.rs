@@ -143,8 +143,11 @@ pub mod pallet {
         /// Why an account's PHA is held.
         type RuntimeHoldReason: From<HoldReason>;
 
-        /// Who approves and expels, sets parameters, and rotates roots.
+        /// Who sets parameters and gives up roots.
         type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
+        /// Who approves and expels gatekeepers, and rotates roots: it must not wait, and gives nobody a key.
+        type CareOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
         /// Measured cost of each call.
         type WeightInfo: WeightInfo;
@@ -574,7 +577,7 @@ pub mod pallet {
         #[pallet::call_index(3)]
         #[pallet::weight(T::WeightInfo::approve())]
         pub fn approve(origin: OriginFor<T>, account: T::AccountId) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            T::CareOrigin::ensure_origin(origin)?;
             Self::do_approve(account)
         }
 
@@ -582,7 +585,7 @@ pub mod pallet {
         #[pallet::call_index(4)]
         #[pallet::weight(T::WeightInfo::unbond())]
         pub fn expel(origin: OriginFor<T>, account: T::AccountId) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            T::CareOrigin::ensure_origin(origin)?;
             Self::do_expel(account)
         }
 
@@ -598,7 +601,7 @@ pub mod pallet {
         #[pallet::call_index(6)]
         #[pallet::weight(T::WeightInfo::rotate_root())]
         pub fn rotate_root(origin: OriginFor<T>) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            T::CareOrigin::ensure_origin(origin)?;
             Self::do_rotate_root()
         }
 

@@ -80,6 +80,7 @@ impl pallet_custody::Config for Test {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type AdminOrigin = EnsureRoot<AccountId32>;
+    type CareOrigin = EnsureRoot<AccountId32>;
     type WeightInfo = crate::weights::SubstrateWeight<Test>;
 }
 

@@ -95,8 +95,11 @@ pub mod pallet {
         /// Who holds key shares.
         type Custody: Custody;
 
-        /// Who appoints custodians, announces, cancels and binds.
+        /// Who appoints custodians and sets delays.
         type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
+        /// Who announces, cancels and binds.
+        type CareOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
         /// Estimated cost of each call.
         type WeightInfo: WeightInfo;
@@ -359,7 +362,7 @@ pub mod pallet {
         #[pallet::call_index(2)]
         #[pallet::weight(T::WeightInfo::announce())]
         pub fn announce(origin: OriginFor<T>, root: RootGeneration) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            T::CareOrigin::ensure_origin(origin)?;
             Self::do_announce(root)
         }
 
@@ -367,7 +370,7 @@ pub mod pallet {
         #[pallet::call_index(3)]
         #[pallet::weight(T::WeightInfo::cancel())]
         pub fn cancel(origin: OriginFor<T>, root: RootGeneration) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            T::CareOrigin::ensure_origin(origin)?;
             Self::do_cancel(root)
         }
 
@@ -375,7 +378,7 @@ pub mod pallet {
         #[pallet::call_index(4)]
         #[pallet::weight(T::WeightInfo::bind())]
         pub fn bind(origin: OriginFor<T>, root: RootGeneration, place: u32, gatekeeper: WorkerId) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            T::CareOrigin::ensure_origin(origin)?;
             Self::do_bind(root, place, gatekeeper)
         }
 

@@ -62,6 +62,7 @@ impl frame_system::Config for Test {
 impl pallet_key_recovery::Config for Test {
     type Custody = World;
     type AdminOrigin = EnsureRoot<AccountId32>;
+    type CareOrigin = EnsureRoot<AccountId32>;
     type WeightInfo = crate::weights::SubstrateWeight<Test>;
 }
 

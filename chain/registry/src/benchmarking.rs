@@ -143,7 +143,7 @@ mod benchmarks {
 
     #[benchmark]
     fn disallow_measurement() -> Result<(), BenchmarkError> {
-        let origin = T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
+        let origin = T::GuardOriginn::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
         Measurements::<T>::insert(Role::Worker, Hash([1; 32]), ());
         #[extrinsic_call]
         _(origin as T::RuntimeOrigin, Role::Worker, Hash([1; 32]));

@@ -130,6 +130,9 @@ pub mod pallet {
         /// Who lists measurements and sets policy and root.
         type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
+        /// Who unlists measurements. Taking trust away is urgent, and can be undone; giving it can not.
+        type GuardOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
         /// Whether simulated TEEs may register. False on every network that counts.
         #[pallet::constant]
         type AllowDevelopmentRoot: Get<bool>;
@@ -366,7 +369,7 @@ pub mod pallet {
         #[pallet::call_index(3)]
         #[pallet::weight(T::WeightInfo::disallow_measurement())]
         pub fn disallow_measurement(origin: OriginFor<T>, role: Role, measurement: Hash) -> DispatchResult {
-            T::AdminOrigin::ensure_origin(origin)?;
+            T::GuardOrigin::ensure_origin(origin)?;
             Self::do_disallow_measurement(role, measurement)
         }
 

@@ -60,6 +60,7 @@ impl pallet_timestamp::Config for Test {}
 impl pallet_registry::Config for Test {
     type Time = Timestamp;
     type AdminOrigin = EnsureRoot<AccountId32>;
+    type GuardOrigin = EnsureRoot<AccountId32>;
     type AllowDevelopmentRoot = AllowDevelopmentRoot;
     type WeightInfo = crate::weights::SubstrateWeight<Test>;
     #[cfg(feature = "runtime-benchmarks")]

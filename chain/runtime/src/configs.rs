@@ -6,9 +6,9 @@ use frame_support::{
     traits::{ConstBool, ConstU8, ConstU16, ConstU32, ConstU64, ConstU128},
     weights::{ConstantMultiplier, IdentityFee, constants::ParityDbWeight},
 };
-use frame_system::{EnsureRoot, limits};
+use frame_system::limits;
 use pallet_custody::ProgramRoots as _;
-use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
+use pallet_transaction_payment::{Multiplier, TargetedFeeAdjustment};
 use phala_messages::{
     InstanceKey, ProgramId, Role, WorkerId,
     custody::{EpochRecord, RootGeneration},
@@ -57,6 +57,7 @@ impl frame_system::Config for Runtime {
     type AccountData = pallet_balances::AccountData<Balance>;
     type SS58Prefix = ConstU16<{ SS58_PREFIX as u16 }>;
     type MaxConsumers = ConstU32<16>;
+    type BaseCallFilter = SafeMode;
 }
 
 impl pallet_timestamp::Config for Runtime {
@@ -66,8 +67,6 @@ impl pallet_timestamp::Config for Runtime {
     type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
 }
 
-// Equivocations of validators are reported and slashed together with staking; until validators have stake
-// there is nothing to slash.
 impl pallet_babe::Config for Runtime {
     type EpochDuration = EpochDuration;
     type ExpectedBlockTime = ConstU64<BLOCK_MS>;
@@ -75,24 +74,24 @@ impl pallet_babe::Config for Runtime {
     type DisabledValidators = Session;
     type WeightInfo = ();
     type MaxAuthorities = ConstU32<AUTHORITIES_MAX>;
-    type MaxNominators = ConstU32<0>;
+    type MaxNominators = ConstU32<ELECTORS_MAX>;
     type KeyOwnerProof = sp_session::MembershipProof;
-    type EquivocationReportSystem = ();
+    type EquivocationReportSystem = crate::validators::BabeEquivocations;
 }
 
 impl pallet_grandpa::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type WeightInfo = ();
     type MaxAuthorities = ConstU32<AUTHORITIES_MAX>;
-    type MaxNominators = ConstU32<0>;
-    type MaxSetIdSessionEntries = ConstU64<0>;
+    type MaxNominators = ConstU32<ELECTORS_MAX>;
+    type MaxSetIdSessionEntries = crate::validators::SetIdSessionEntries;
     type KeyOwnerProof = sp_session::MembershipProof;
-    type EquivocationReportSystem = ();
+    type EquivocationReportSystem = crate::validators::GrandpaEquivocations;
 }
 
 impl pallet_authorship::Config for Runtime {
     type FindAuthor = pallet_session::FindAccountFromAuthorIndex<Self, Babe>;
-    type EventHandler = ();
+    type EventHandler = Staking;
 }
 
 impl pallet_session::Config for Runtime {
@@ -101,11 +100,10 @@ impl pallet_session::Config for Runtime {
     type ValidatorIdOf = ConvertInto;
     type ShouldEndSession = Babe;
     type NextSessionRotation = Babe;
-    // Validators are those of genesis; their keys may change.
-    type SessionManager = ();
+    type SessionManager = crate::validators::Sessions;
     type SessionHandler = <opaque::SessionKeys as OpaqueKeys>::KeyTypeIdProviders;
     type Keys = opaque::SessionKeys;
-    type DisablingStrategy = ();
+    type DisablingStrategy = pallet_session::disabling::UpToLimitWithReEnablingDisablingStrategy;
     type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
     type Currency = Balances;
     type KeyDeposit = ConstU128<0>;
@@ -117,7 +115,7 @@ impl pallet_balances::Config for Runtime {
     type RuntimeFreezeReason = RuntimeFreezeReason;
     type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
     type Balance = Balance;
-    type DustRemoval = ();
+    type DustRemoval = crate::token::ToTreasury;
     type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
     type AccountStore = System;
     type ReserveIdentifier = [u8; 8];
@@ -130,7 +128,7 @@ impl pallet_balances::Config for Runtime {
 
 impl pallet_transaction_payment::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
-    type OnChargeTransaction = FungibleAdapter<Balances, ()>;
+    type OnChargeTransaction = crate::token::Charge;
     // One Planck per picosecond of weight: a second of computation costs 1 PHA.
     type WeightToFee = IdentityFee<Balance>;
     type LengthToFee = ConstantMultiplier<Balance, ConstU128<BYTE_FEE>>;
@@ -156,7 +154,8 @@ impl pallet_sudo::Config for Runtime {
 
 impl pallet_registry::Config for Runtime {
     type Time = Timestamp;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = crate::origins::Referendum;
+    type GuardOrigin = crate::origins::Guard;
     type AllowDevelopmentRoot = ConstBool<ALLOW_DEVELOPMENT_ROOT>;
     type WeightInfo = pallet_registry::weights::SubstrateWeight<Runtime>;
     #[cfg(feature = "runtime-benchmarks")]
@@ -284,11 +283,11 @@ impl pallet_custody::Validators<AccountId> for Elected {
 impl pallet_custody::Config for Runtime {
     type Machines = Registered;
     type Validators = Elected;
-    // There is no stake to take yet: a proven cheat loses its place.
-    type Offences = ();
+    type Offences = crate::validators::Cheats;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = crate::origins::Referendum;
+    type CareOrigin = crate::origins::CouncilTwoThirds;
     type WeightInfo = pallet_custody::weights::SubstrateWeight<Runtime>;
 }
 
@@ -320,7 +319,8 @@ impl pallet_key_recovery::Custody for Seats {
 
 impl pallet_key_recovery::Config for Runtime {
     type Custody = Seats;
-    type AdminOrigin = EnsureRoot<AccountId>;
+    type AdminOrigin = crate::origins::Referendum;
+    type CareOrigin = crate::origins::CouncilTwoThirds;
     type WeightInfo = pallet_key_recovery::weights::SubstrateWeight<Runtime>;
 }
 

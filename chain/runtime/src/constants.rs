@@ -11,6 +11,15 @@ pub const BLOCK_MS: u64 = 2_000;
 pub const MINUTES: BlockNumber = (60_000 / BLOCK_MS) as BlockNumber;
 /// Blocks of an hour.
 pub const HOURS: BlockNumber = MINUTES * 60;
+/// Blocks of a day.
+pub const DAYS: BlockNumber = HOURS * 24;
+/// Blocks of a month of thirty days.
+pub const MONTHS: BlockNumber = DAYS * 30;
+
+/// A time of the network that counts, or, in a build for development, one that can be watched.
+pub const fn by_network(production: BlockNumber, development: BlockNumber) -> BlockNumber {
+    if cfg!(feature = "production") { production } else { development }
+}
 
 /// Blocks of an epoch, after which keys of validators may change. Development turns fast, so that a hand-over
 /// of finality can be watched.
@@ -52,3 +61,63 @@ pub const SS58_PREFIX: u8 = 30;
 
 /// Workers of one cluster: one leads, the others stand by with copies, which it waits for before each anchor.
 pub const WORKERS_PER_CLUSTER: u32 = 7;
+
+/// All there is and ever will be: no call makes more of it.
+pub const SUPPLY: Balance = 1_000_000_000 * PHA;
+/// Share of fees that goes to the treasury; the rest, and all tips, go to the block's author.
+pub const FEES_TO_TREASURY: u32 = 80;
+/// What is held for something kept on chain, for each item …
+pub const DEPOSIT_ITEM: Balance = 15 * PHA / 100;
+/// … and for each of its bytes.
+pub const DEPOSIT_BYTE: Balance = PHA / 100;
+
+/// What is held for so many items and bytes.
+pub const fn deposit(items: u32, bytes: u32) -> Balance {
+    items as Balance * DEPOSIT_ITEM + bytes as Balance * DEPOSIT_BYTE
+}
+
+/// Epochs of an era, after which validators are elected anew: a day; on development networks ten minutes.
+pub const ERA_EPOCHS: u32 = if cfg!(feature = "production") { 6 } else { 30 };
+/// Eras in which stake stays bonded after its owner wants it back: time enough to prove what it vouched for.
+pub const BONDING_ERAS: u32 = if cfg!(feature = "production") { 28 } else { 3 };
+/// Eras between a slash and its execution, in which a mistake can be undone.
+pub const SLASH_DEFER_ERAS: u32 = if cfg!(feature = "production") { 7 } else { 1 };
+/// Eras of which rewards can be claimed.
+pub const HISTORY_ERAS: u32 = 84;
+/// Validators elected at most: what the chain itself can count in one block, see the election's weight in the tests.
+pub const VALIDATORS_MAX: u32 = 200;
+/// Nominators (and validators' votes for themselves) that an election counts, those with the most stake first.
+pub const ELECTORS_MAX: u32 = 2_000;
+/// Candidates that an election considers.
+pub const ELECTABLE_MAX: u32 = 400;
+/// Validators that one nominator may name.
+pub const NOMINATIONS_MAX: u32 = 16;
+/// Nominators behind one validator that one payout reaches; the next page is another payout.
+pub const EXPOSURE_PAGE: u32 = 64;
+/// What an era pays validators: this share of their pot, so that it never runs empty at once.
+pub const ERA_PAYOUT_DIVISOR: Balance = if cfg!(feature = "production") { 365 } else { 10 };
+
+/// From a proposal's launch to its vote.
+pub const LAUNCH_BLOCKS: BlockNumber = by_network(7 * DAYS, 2 * MINUTES);
+/// How long a referendum is open.
+pub const VOTING_BLOCKS: BlockNumber = by_network(7 * DAYS, 2 * MINUTES);
+/// From a referendum that passed to its effect: whoever disagrees can leave. Votes stay locked as long.
+pub const ENACTMENT_BLOCKS: BlockNumber = by_network(8 * DAYS, MINUTES);
+/// The shortest vote, of what cannot wait.
+pub const FAST_TRACK_BLOCKS: BlockNumber = by_network(3 * HOURS, MINUTES / 2);
+/// How long a vetoed proposal stays away.
+pub const COOLOFF_BLOCKS: BlockNumber = by_network(7 * DAYS, 2 * MINUTES);
+/// How long a motion of the council or the technical committee is open.
+pub const MOTION_BLOCKS: BlockNumber = by_network(3 * DAYS, 5 * MINUTES);
+/// A council's term.
+pub const TERM_BLOCKS: BlockNumber = by_network(7 * DAYS, 5 * MINUTES);
+/// How often the treasury pays.
+pub const SPEND_BLOCKS: BlockNumber = by_network(DAYS, 2 * MINUTES);
+/// How long money stands still in an emergency. It moves again by itself.
+pub const STANDSTILL_BLOCKS: BlockNumber = by_network(4 * HOURS, MINUTES);
+/// Seats of the council.
+pub const COUNCIL_SEATS: u32 = 8;
+/// Those who take a seat that falls free.
+pub const COUNCIL_RUNNERS_UP: u32 = 8;
+/// Members that a body can have.
+pub const BODY_MAX: u32 = 100;

@@ -11,6 +11,10 @@
 //! lists measurements: whoever makes a chain specification lists those of the worker it built
 //! (`registry.measurements`: pairs of role and measurement). `custody.parameters` of `dev` are fast, those of the others are
 //! [`CUSTODY`] but for the number of gatekeepers.
+//!
+//! `production` gives all PHA to accounts without keys ([`crate::token::Allocation`]): a chain specification names people in
+//! `balances` and `vesting` instead, and validators in `staking.stakers` and `session.keys`, a council in `elections.members`, a
+//! committee in `technicalMembership.members`. What it leaves as it is only a referendum can move.
 
 use crate::{AccountId, constants::*, opaque::SessionKeys};
 use alloc::{vec, vec::Vec};
@@ -44,6 +48,9 @@ pub const CUSTODY: Parameters = Parameters {
 pub const RECOVERY: RecoveryParameters =
     RecoveryParameters { delay_blocks: 24 * HOURS, silence_blocks: 4 * HOURS, lapse_blocks: 7 * 24 * HOURS };
 
+/// Part of a slash that goes to whoever reported it.
+pub const SLASH_REWARD: sp_runtime::Perbill = sp_runtime::Perbill::from_percent(10);
+
 #[cfg(not(feature = "production"))]
 mod development {
     use super::*;
@@ -52,6 +59,9 @@ mod development {
 
     /// What each development account starts with.
     const ENDOWMENT: u128 = 1_000_000 * PHA;
+
+    /// What each validator of a development network stakes.
+    const STAKE: u128 = 100_000 * PHA;
 
     /// Small and fast, so that a refresh can be watched: four gatekeepers make a key, two can keep it, a phase ends within
     /// half a minute, and key shares are refreshed every minute.
@@ -90,6 +100,16 @@ mod development {
             "balances": { "balances": accounts.iter().map(|account| (account, ENDOWMENT)).collect::<Vec<_>>() },
             "babe": { "epochConfig": EPOCH_CONFIGURATION },
             "session": { "keys": keys },
+            "staking": {
+                "validatorCount": validators.len(),
+                // None is unseated while the others are too few: a development network may be stopped and started again.
+                "minimumValidatorCount": validators.len(),
+                "slashRewardFraction": SLASH_REWARD,
+                "stakers": validators.iter().map(|(account, _)| {
+                    let stash = account.to_account_id();
+                    (stash.clone(), stash, STAKE, pallet_staking::StakerStatus::<AccountId>::Validator)
+                }).collect::<Vec<_>>(),
+            },
             "sudo": { "key": Sr25519Keyring::Alice.to_account_id() },
             "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
             "custody": { "parameters": custody },
@@ -121,10 +141,26 @@ mod development {
 mod production {
     use super::*;
     use phala_evidence::INTEL_ROOT_DER;
+    use phala_units::PHA;
+
+    /// Least stake of a nominator.
+    const NOMINATOR_BOND_MIN: u128 = 10 * PHA;
+    /// Least stake of a validator.
+    const VALIDATOR_BOND_MIN: u128 = 10_000 * PHA;
 
     pub fn named(id: &str) -> Option<Value> {
         (id == "production").then(|| {
+            let allocation = crate::token::Allocation::default();
             json!({
+                "balances": { "balances": allocation.balances() },
+                "vesting": { "vesting": allocation.vesting() },
+                "staking": {
+                    "validatorCount": 20,
+                    "minimumValidatorCount": 4,
+                    "slashRewardFraction": SLASH_REWARD,
+                    "minNominatorBond": NOMINATOR_BOND_MIN,
+                    "minValidatorBond": VALIDATOR_BOND_MIN,
+                },
                 "babe": { "epochConfig": EPOCH_CONFIGURATION },
                 "registry": { "root": { "root": "intel", "certificate": hex::encode(INTEL_ROOT_DER) } },
                 "custody": { "parameters": CUSTODY },

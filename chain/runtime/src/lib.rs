@@ -6,6 +6,12 @@
 //! ```text
 //! constants   times, amounts, limits
 //! configs     each pallet's `Config`; where pallets meet
+//! origins     the table of powers: who may do what
+//! governance  council, committee, referenda, treasury
+//! validators  election, offences, slashes
+//! accounts    vesting, identity, proxies, multisig
+//! token       where PHA starts, and where fees go
+//! voting      staked PHA keeps its vote
 //! apis        what nodes and clients may ask
 //! genesis     presets: dev (1 validator), local (4), production
 //! ```
@@ -22,10 +28,16 @@ include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 
 extern crate alloc;
 
+pub mod accounts;
 pub mod apis;
 pub mod configs;
 pub mod constants;
 pub mod genesis;
+pub mod governance;
+pub mod origins;
+pub mod token;
+pub mod validators;
+pub mod voting;
 
 use alloc::{borrow::Cow, vec::Vec};
 use sp_runtime::{
@@ -118,9 +130,30 @@ frame_support::construct_runtime!(
         Authorship: pallet_authorship = 4,
         Balances: pallet_balances = 5,
         TransactionPayment: pallet_transaction_payment = 6,
+        // Staking comes before the session that asks it for validators.
+        VoterList: pallet_bags_list::<Instance1> = 13,
+        Staking: pallet_staking = 9,
+        Offences: pallet_offences = 10,
         Session: pallet_session = 7,
+        Historical: pallet_session::historical = 11,
         Grandpa: pallet_grandpa = 8,
+        Vesting: pallet_vesting = 12,
         Utility: pallet_utility = 20,
+        Multisig: pallet_multisig = 21,
+        Proxy: pallet_proxy = 22,
+        Identity: pallet_identity = 23,
+        Preimage: pallet_preimage = 24,
+        Scheduler: pallet_scheduler = 25,
+        SafeMode: pallet_safe_mode = 26,
+        Democracy: pallet_democracy = 30,
+        Council: pallet_collective::<Instance1> = 31,
+        TechnicalCommittee: pallet_collective::<Instance2> = 32,
+        Elections: pallet_elections_phragmen = 33,
+        TechnicalMembership: pallet_membership::<Instance1> = 34,
+        Treasury: pallet_treasury = 35,
+        Bounties: pallet_bounties = 36,
+        ChildBounties: pallet_child_bounties = 37,
+        Tips: pallet_tips = 38,
         #[cfg(not(feature = "production"))]
         Sudo: pallet_sudo = 40,
         Registry: pallet_registry = 50,
@@ -130,6 +163,22 @@ frame_support::construct_runtime!(
         Pools: pallet_pools = 61,
     }
 );
+
+// A network in one process: with times that can be waited for.
+#[cfg(all(test, not(feature = "production")))]
+mod lab;
+#[cfg(test)]
+mod tests_of_calls;
+#[cfg(all(test, not(feature = "production")))]
+mod tests_of_governance;
+#[cfg(all(test, not(feature = "production")))]
+mod tests_of_powers;
+#[cfg(all(test, not(feature = "production")))]
+mod tests_of_token;
+#[cfg(all(test, not(feature = "production")))]
+mod tests_of_upgrade;
+#[cfg(all(test, not(feature = "production")))]
+mod tests_of_validators;
 
 #[cfg(test)]
 mod tests;

@@ -294,3 +294,18 @@ fn a_production_runtime_refuses_the_development_root_and_has_no_sudo() {
     let built = std::panic::catch_unwind(|| sp_io::TestExternalities::default().execute_with(|| config.build()));
     assert!(built.is_err(), "a production genesis with the development root was built");
 }
+
+#[cfg(feature = "production")]
+#[test]
+fn a_production_genesis_has_all_pha_and_what_is_vested() {
+    let json = genesis::preset(&"production".into()).expect("it exists");
+    let config: RuntimeGenesisConfig = serde_json::from_slice(&patched(&json)).expect("it is a configuration");
+    sp_io::TestExternalities::default().execute_with(|| {
+        config.build();
+        assert_eq!(Balances::total_issuance(), constants::SUPPLY);
+        let team = token::Allocation::default().team;
+        assert_eq!(Balances::free_balance(&team), constants::SUPPLY / 100 * 5);
+        assert_eq!(Balances::usable_balance(&team), constants::SUPPLY / 100);
+        assert_eq!(pallet_staking::ValidatorCount::<Runtime>::get(), 20);
+    });
+}

@@ -15,6 +15,7 @@ use crate::{
     custody::{
         Complaint, Confirmation, DeliveryBatch, LogCommitment, OutputReport, Parameters, RootGeneration, Signed,
     },
+    holders,
     ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
     lead::SignedLeadMessage,
     limits::CUSTODIANS_MAX,
@@ -31,12 +32,51 @@ use sp_crypto_hashing::blake2_256;
 /// A call of the runtime.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum Call {
+    /// The chain's code.
+    #[codec(index = 0)]
+    System(holders::System),
     /// PHA.
     #[codec(index = 5)]
     Balances(Balances),
     /// Keys of validators.
     #[codec(index = 7)]
     Session(Session),
+    /// Stake behind validators.
+    #[codec(index = 9)]
+    Staking(holders::Staking),
+    /// PHA that is free later.
+    #[codec(index = 12)]
+    Vesting(holders::Vesting),
+    /// Several calls at once.
+    #[codec(index = 20)]
+    Utility(Utility),
+    /// Accounts of several people.
+    #[codec(index = 21)]
+    Multisig(holders::Multisig),
+    /// Accounts that act for others.
+    #[codec(index = 22)]
+    Proxy(holders::Proxy),
+    /// What hashes of proposals stand for.
+    #[codec(index = 24)]
+    Preimage(holders::Preimage),
+    /// Money stands still.
+    #[codec(index = 26)]
+    SafeMode(holders::SafeMode),
+    /// Referenda.
+    #[codec(index = 30)]
+    Democracy(holders::Democracy),
+    /// The council.
+    #[codec(index = 31)]
+    Council(holders::Body),
+    /// The technical committee.
+    #[codec(index = 32)]
+    TechnicalCommittee(holders::Body),
+    /// Elections of the council.
+    #[codec(index = 33)]
+    Elections(holders::Elections),
+    /// The network's own fund.
+    #[codec(index = 35)]
+    Treasury(holders::Treasury),
     /// The development network's administrator.
     #[codec(index = 40)]
     Sudo(Sudo),
@@ -52,6 +92,17 @@ pub enum Call {
     /// Backups of key shares, and ceremonies.
     #[codec(index = 53)]
     Recovery(Box<Recovery>),
+}
+
+/// Calls of `pallet-utility`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Utility {
+    /// Makes calls one after another, all or none.
+    #[codec(index = 2)]
+    BatchAll {
+        /// The calls.
+        calls: Vec<Call>,
+    },
 }
 
 /// An account as an address: `MultiAddress::Id`.

@@ -46,6 +46,7 @@ pub mod collateral;
 pub mod command;
 pub mod copies;
 pub mod custody;
+pub mod holders;
 pub mod ids;
 pub mod lead;
 pub mod limits;

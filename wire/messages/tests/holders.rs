@@ -1,0 +1,106 @@
+//! Golden bytes of what people with PHA ask of the chain. `tests/vectors/holders.json` is the contract; run with
+//! `PHALA_WRITE_VECTORS=1` to write it anew.
+
+use codec::Encode;
+use phala_messages::{
+    Account, Hash,
+    calls::{Address, Balances, Call, Utility},
+    holders::*,
+};
+use std::{collections::BTreeMap, path::PathBuf};
+
+const ALICE: Account = Account([0x77; 32]);
+const HASH: Hash = Hash([0x11; 32]);
+
+fn to() -> Address {
+    Address::Id(ALICE)
+}
+
+fn transfer() -> Box<Call> {
+    Box::new(Call::Balances(Balances::TransferKeepAlive { to: to(), amount: 5 }))
+}
+
+fn proposal() -> Proposal {
+    Proposal::Lookup { hash: HASH, bytes: 300 }
+}
+
+fn vote(aye: bool, conviction: u8) -> AccountVote {
+    AccountVote::Standard { vote: Vote { aye, conviction }, balance: 1_500_000_000_000 }
+}
+
+fn calls() -> Vec<(&'static str, Call)> {
+    let amount = 1_500_000_000_000;
+    let kind = ProxyType::StakePoolManager;
+    let first = Some(Timepoint { height: 4_242, index: 3 });
+    vec![
+        ("authorize-upgrade", Call::System(System::AuthorizeUpgrade { code_hash: HASH })),
+        ("apply-upgrade", Call::System(System::ApplyAuthorizedUpgrade { code: vec![1, 2, 3] })),
+        ("bond", Call::Staking(Staking::Bond { amount, payee: Payee::Staked })),
+        ("bond-to-account", Call::Staking(Staking::Bond { amount, payee: Payee::Account(ALICE) })),
+        ("bond-extra", Call::Staking(Staking::BondExtra { amount })),
+        ("unbond", Call::Staking(Staking::Unbond { amount })),
+        ("withdraw-unbonded", Call::Staking(Staking::WithdrawUnbonded { slashing_spans: 2 })),
+        ("validate", Call::Staking(Staking::Validate { commission_ppb: 50_000_000, blocked: false })),
+        ("nominate", Call::Staking(Staking::Nominate { validators: vec![to()] })),
+        ("chill", Call::Staking(Staking::Chill)),
+        ("payout-stakers", Call::Staking(Staking::PayoutStakers { validator: ALICE, era: 7 })),
+        ("vest", Call::Vesting(Vesting::Vest)),
+        ("vest-other", Call::Vesting(Vesting::VestOther { target: to() })),
+        ("batch-all", Call::Utility(Utility::BatchAll { calls: vec![*transfer(), *transfer()] })),
+        (
+            "as-multi",
+            Call::Multisig(Multisig::AsMulti {
+                threshold: 2,
+                others: vec![ALICE],
+                first,
+                call: transfer(),
+                ref_time: 1_000_000_000,
+                proof_size: 70,
+            }),
+        ),
+        ("proxy", Call::Proxy(Proxy::Proxy { real: to(), kind: Some(kind), call: transfer() })),
+        ("add-proxy", Call::Proxy(Proxy::Add { delegate: to(), kind, delay_blocks: 9 })),
+        ("remove-proxy", Call::Proxy(Proxy::Remove { delegate: to(), kind, delay_blocks: 9 })),
+        ("note-preimage", Call::Preimage(Preimage::Note { bytes: vec![1, 2, 3] })),
+        ("force-enter", Call::SafeMode(SafeMode::ForceEnter)),
+        ("force-extend", Call::SafeMode(SafeMode::ForceExtend)),
+        ("force-exit", Call::SafeMode(SafeMode::ForceExit)),
+        ("propose", Call::Democracy(Democracy::Propose { proposal: proposal(), deposit: amount })),
+        ("second", Call::Democracy(Democracy::Second { proposal: 70 })),
+        ("vote-aye", Call::Democracy(Democracy::Vote { referendum: 70, vote: vote(true, 1) })),
+        ("vote-nay", Call::Democracy(Democracy::Vote { referendum: 70, vote: vote(false, 6) })),
+        ("external-propose", Call::Democracy(Democracy::ExternalPropose { proposal: proposal() })),
+        ("external-propose-majority", Call::Democracy(Democracy::ExternalProposeMajority { proposal: proposal() })),
+        ("fast-track", Call::Democracy(Democracy::FastTrack { hash: HASH, voting_blocks: 5_400, delay_blocks: 1 })),
+        ("veto", Call::Democracy(Democracy::VetoExternal { hash: HASH })),
+        ("remove-vote", Call::Democracy(Democracy::RemoveVote { referendum: 70 })),
+        ("unlock", Call::Democracy(Democracy::Unlock { target: to() })),
+        ("council-propose", Call::Council(Body::Propose { threshold: 5, call: transfer(), bytes: 70 })),
+        ("council-vote", Call::Council(Body::Vote { motion: HASH, number: 70, approve: true })),
+        (
+            "council-close",
+            Call::Council(Body::Close { motion: HASH, number: 70, ref_time: 1_000_000_000, proof_size: 70, bytes: 70 }),
+        ),
+        ("committee-vote", Call::TechnicalCommittee(Body::Vote { motion: HASH, number: 70, approve: false })),
+        ("elect", Call::Elections(Elections::Vote { candidates: vec![ALICE], amount })),
+        ("remove-voter", Call::Elections(Elections::RemoveVoter)),
+        ("submit-candidacy", Call::Elections(Elections::SubmitCandidacy { candidates: 3 })),
+        ("renounce-seat", Call::Elections(Elections::RenounceCandidacy { renouncing: Renouncing::Member })),
+        ("renounce-candidacy", Call::Elections(Elections::RenounceCandidacy { renouncing: Renouncing::Candidate(3) })),
+        ("spend-local", Call::Treasury(Treasury::SpendLocal { amount, beneficiary: to() })),
+    ]
+}
+
+#[test]
+fn calls_of_holders_have_golden_bytes() {
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    let path = PathBuf::from(folder).join("../../tests/vectors/holders.json");
+    let found: BTreeMap<String, String> =
+        calls().into_iter().map(|(name, call)| (name.to_owned(), hex::encode(call.encode()))).collect();
+    assert_eq!(found.len(), calls().len());
+    if std::env::var_os("PHALA_WRITE_VECTORS").is_some() {
+        std::fs::write(&path, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
+    }
+    let golden: BTreeMap<String, String> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(found, golden);
+}
