@@ -60,7 +60,7 @@ fn account(gatekeeper: &WorkerId) -> AccountId {
 /// Custody as the runtime has it.
 pub struct Custody {
     pub parameters: Parameters,
-    /// Who shall be a candidate. Whoever is put here bonds and is approved; who is taken away is expelled.
+    /// Who shall be a candidate. Whoever is put here bonds and is approved; who is taken away leaves.
     pub eligible: Vec<Member>,
     pub newest: RoundNumber,
     pub complaints: Vec<Complaint>,
@@ -144,10 +144,9 @@ impl Custody {
     fn settle_candidates(&mut self) {
         let (eligible, candidates) = (self.eligible.clone(), std::mem::take(&mut self.candidates));
         for gone in candidates.iter().filter(|one| !eligible.contains(one)) {
-            let account = account(&gone.gatekeeper);
-            // A dealer that was convicted has lost its approval already.
-            let call = phala_runtime::RuntimeCall::from(custody::Call::<Runtime>::expel { account });
-            let _ = self.chain.execute_with(|| call.dispatch(RuntimeOrigin::root()));
+            let by = RuntimeOrigin::signed(account(&gone.gatekeeper));
+            let call = phala_runtime::RuntimeCall::from(custody::Call::<Runtime>::unbond {});
+            self.chain.execute_with(|| call.dispatch(by)).expect("a candidate may leave");
         }
         for new in eligible.iter().filter(|one| !candidates.contains(one)) {
             let Member { gatekeeper, participant } = *new;
