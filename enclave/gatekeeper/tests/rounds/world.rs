@@ -1,13 +1,14 @@
 //! Many gatekeepers in one process, one seed for everything that goes wrong: lost, late, doubled and altered messages,
 //! partitions, crashes, disks that are put back, liars, members that come and go.
 //!
-//! Here the rooms below HTTP play: rounds, shares, dealing, playing. The chain is a model of the pallet (see
-//! `common/custody.rs`), and views are taken from it directly; `network.rs` puts proofs and seals around it.
+//! Here the rooms below HTTP play: rounds, shares, dealing, playing. The chain is what stands in the module `chain` beside this one: a
+//! model of the pallet, or the runtime. Views are taken from it directly; `network.rs` puts proofs and seals around it.
 
-mod common;
-
+use crate::{
+    chain::{Custody, ROOT, id, instance},
+    common::{Blobs, Chance, LabEntropy, LabVault, record},
+};
 use codec::{Decode, Encode};
-use common::{Blobs, Chance, LabEntropy, LabVault, custody::*, record};
 use phala_crypto::Secret;
 use phala_enclave_gatekeeper::{
     peers::{PeerAnswer, PeerRefusal, PeerReply, PeerRequest, Sensitive},
@@ -16,7 +17,7 @@ use phala_enclave_gatekeeper::{
 };
 use phala_machine::{Cabinet, Standing};
 use phala_messages::{
-    BlockHash, BlockRef, GenesisHash, Hash, InstanceKey, ParticipantKey, Registration, Role, TransportKey, WorkerId,
+    BlockHash, BlockRef, GenesisHash, Hash, ParticipantKey, Registration, Role, TransportKey, WorkerId,
     custody::{DeliveryHead, EpochNumber, Member, Parameters, Phase, RoundNumber, place_of},
 };
 use phala_threshold::{
@@ -39,10 +40,6 @@ const PARAMETERS: Parameters = Parameters {
     retry_blocks: 2,
     ..Parameters::DEFAULT
 };
-
-fn id(n: usize) -> WorkerId {
-    WorkerId([n as u8 + 1; 32])
-}
 
 fn cabinet(n: usize, vault: &Arc<LabVault>, seed: u64) -> Arc<Cabinet> {
     Arc::new(Cabinet::new(vault.clone(), &Secret::new([n as u8 + 1; 32]), LabEntropy::new(seed)))
@@ -152,7 +149,7 @@ impl World {
         let time = UnixMillis(u64::from(self.block.0) * 2_000);
         let registration = |n: usize| Registration {
             worker: id(n),
-            instance: InstanceKey([n as u8; 32]),
+            instance: instance(n),
             transport: TransportKey([n as u8; 32]),
             role: Role::Gatekeeper,
             endpoint: Default::default(),

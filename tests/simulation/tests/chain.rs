@@ -1,0 +1,243 @@
+//! The chain: `phala-runtime` with its registry, sessions, balances and custody, one block after the other. Machines are admitted
+//! without evidence (that is `chain/registry`'s to judge); everything else is said as gatekeepers say it: signed by their
+//! instances, authorised, dispatched.
+//!
+//! What the world reads and sets is mirrored in fields, with the names of the model's.
+
+use crate::common::{GATEKEEPER_CODE, record};
+use frame_support::{
+    traits::{Authorize, Hooks, fungible::Mutate},
+    weights::Weight,
+};
+use pallet_custody as custody;
+use phala_messages::{
+    Account, InstanceKey, Refusal, Registration, Role, TransportKey, WorkerId,
+    custody::{
+        Candidacy, Complaint, Confirmation, CustodyMessage, EpochNumber, EpochRecord, LogCommitment, Member,
+        OutputReport, Parameters, RootGeneration, RootRecord, RoundLogs, RoundNumber, RoundRecord, Signed,
+    },
+};
+use phala_runtime::{AccountId, Balances, Custody as Pallet, Runtime, RuntimeOrigin, System};
+use phala_units::{BlockNumber, UnixMillis};
+use sp_core::{H256, Pair, ed25519};
+use sp_runtime::{
+    BuildStorage,
+    traits::Dispatchable,
+    transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidityError},
+};
+use std::collections::BTreeMap;
+
+pub const ROOT: RootGeneration = RootGeneration(0);
+const GENESIS: [u8; 32] = [7; 32];
+const GATEKEEPERS: usize = 16;
+/// An admission of the registry's, in this world: longer than any run.
+const LIFE_MS: u64 = 1_000_000_000;
+
+fn identity_pair(n: usize) -> ed25519::Pair {
+    ed25519::Pair::from_seed(&[n as u8 + 1; 32])
+}
+
+fn instance_pair(n: usize) -> ed25519::Pair {
+    ed25519::Pair::from_seed(&[n as u8 + 101; 32])
+}
+
+pub fn id(n: usize) -> WorkerId {
+    WorkerId(identity_pair(n).public().0)
+}
+
+pub fn instance(n: usize) -> InstanceKey {
+    InstanceKey(instance_pair(n).public().0)
+}
+
+fn number(gatekeeper: &WorkerId) -> usize {
+    (0..GATEKEEPERS).find(|n| id(*n) == *gatekeeper).expect("it is one of ours")
+}
+
+fn account(gatekeeper: &WorkerId) -> AccountId {
+    AccountId::from([number(gatekeeper) as u8 + 201; 32])
+}
+
+/// Custody as the runtime has it.
+pub struct Custody {
+    pub parameters: Parameters,
+    /// Who shall be a candidate. Whoever is put here bonds and is approved; who is taken away leaves.
+    pub eligible: Vec<Member>,
+    pub newest: RoundNumber,
+    pub complaints: Vec<Complaint>,
+    pub epochs: BTreeMap<EpochNumber, EpochRecord>,
+    pub root: Option<RootRecord>,
+    round: Option<(RoundRecord, RoundLogs)>,
+    candidates: Vec<Member>,
+    chain: sp_io::TestExternalities,
+}
+
+impl Custody {
+    pub fn new(parameters: Parameters) -> Self {
+        let storage = frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();
+        let mut chain = sp_io::TestExternalities::new(storage);
+        chain.execute_with(|| {
+            frame_system::BlockHash::<Runtime>::insert(0, H256(GENESIS));
+            System::set_block_number(1);
+            // One operator for all of them, as on a development network.
+            pallet_session::Validators::<Runtime>::put(vec![AccountId::from([200; 32])]);
+            pallet_registry::Measurements::<Runtime>::insert(Role::Gatekeeper, GATEKEEPER_CODE, ());
+        });
+        let mut new = Self {
+            parameters,
+            eligible: vec![],
+            newest: RoundNumber::default(),
+            complaints: vec![],
+            epochs: BTreeMap::new(),
+            root: None,
+            round: None,
+            candidates: vec![],
+            chain,
+        };
+        new.govern(custody::Call::set_parameters { parameters });
+        new
+    }
+
+    pub fn epoch(&self) -> Option<&EpochRecord> {
+        self.epochs.get(&self.root.as_ref()?.epoch)
+    }
+
+    pub fn round(&self) -> Option<&(RoundRecord, RoundLogs)> {
+        self.round.as_ref()
+    }
+
+    fn govern(&mut self, call: custody::Call<Runtime>) {
+        let call = phala_runtime::RuntimeCall::from(call);
+        self.chain.execute_with(|| call.dispatch(RuntimeOrigin::root())).expect("governance may do that");
+    }
+
+    /// What a block does by itself. `admitted` says who is admitted as a gatekeeper.
+    pub fn advance(&mut self, now: BlockNumber, admitted: impl Fn(&WorkerId) -> bool) {
+        let at = UnixMillis(u64::from(now.0) * 2_000);
+        let known: Vec<WorkerId> = self.eligible.iter().chain(&self.candidates).map(|one| one.gatekeeper).collect();
+        self.chain.execute_with(|| {
+            pallet_timestamp::Now::<Runtime>::put(at.0);
+            for gatekeeper in &known {
+                admit(gatekeeper, at, true);
+            }
+        });
+        self.settle_candidates();
+        let parameters = self.parameters;
+        if self.chain.execute_with(custody::CustodyParameters::<Runtime>::get) != parameters {
+            self.govern(custody::Call::set_parameters { parameters });
+        }
+        self.chain.execute_with(|| {
+            for gatekeeper in &known {
+                admit(gatekeeper, at, admitted(gatekeeper));
+            }
+            Pallet::on_finalize(System::block_number());
+            System::set_block_number(now.0);
+            let weight = Pallet::on_initialize(now.0);
+            assert!(weight.all_lte(Weight::from_parts(500_000_000_000, u64::MAX)), "a block bears it");
+            // Who is not admitted for a moment can come back in this block: messages are judged as of it.
+            for gatekeeper in &known {
+                admit(gatekeeper, at, true);
+            }
+        });
+        self.look();
+    }
+
+    fn settle_candidates(&mut self) {
+        let (eligible, candidates) = (self.eligible.clone(), std::mem::take(&mut self.candidates));
+        for gone in candidates.iter().filter(|one| !eligible.contains(one)) {
+            let by = RuntimeOrigin::signed(account(&gone.gatekeeper));
+            let call = phala_runtime::RuntimeCall::from(custody::Call::<Runtime>::unbond {});
+            self.chain.execute_with(|| call.dispatch(by)).expect("a candidate may leave");
+        }
+        for new in eligible.iter().filter(|one| !candidates.contains(one)) {
+            let Member { gatekeeper, participant } = *new;
+            let by = account(&gatekeeper);
+            let candidacy = Candidacy { gatekeeper, participant, account: Account(by.clone().into()) };
+            let hash = candidacy.signing_hash(&phala_messages::GenesisHash(GENESIS));
+            let consent = identity_pair(number(&gatekeeper)).sign(&hash.0).0;
+            let call = custody::Call::<Runtime>::bond { gatekeeper, participant, consent };
+            let bond = self.parameters.bond.0;
+            self.chain.execute_with(|| {
+                Balances::mint_into(&by, bond.saturating_mul(2).max(1_000_000_000_000)).expect("it is rich");
+                phala_runtime::RuntimeCall::from(call).dispatch(RuntimeOrigin::signed(by.clone())).expect("it bonds");
+            });
+            self.govern(custody::Call::approve { account: by });
+        }
+        self.candidates = eligible;
+    }
+
+    fn look(&mut self) {
+        let (newest, round, epochs, root) = self.chain.execute_with(|| {
+            let newest = custody::NewestRound::<Runtime>::get();
+            let record = custody::Rounds::<Runtime>::get(newest);
+            let round = record.map(|record| (record, custody::Logs::<Runtime>::get(newest)));
+            let epochs = custody::Epochs::<Runtime>::iter().collect();
+            (newest, round, epochs, custody::Roots::<Runtime>::get(ROOT))
+        });
+        self.newest = newest;
+        self.round = round;
+        // Epochs that the chain has forgotten stay in the world's memory: the key must not have changed since.
+        let epochs: BTreeMap<_, _> = epochs;
+        self.epochs.extend(epochs);
+        self.root = root;
+    }
+
+    fn say<M: CustodyMessage + Clone>(
+        &mut self,
+        message: &M,
+        call: impl FnOnce(Signed<M>) -> custody::Call<Runtime>,
+    ) -> Result<(), Refusal> {
+        let hash = message.signing_hash(&phala_messages::GenesisHash(GENESIS));
+        let signature = instance_pair(number(&message.sender())).sign(&hash.0).0;
+        let call = call(Signed { message: message.clone(), signature });
+        let said = self.chain.execute_with(|| {
+            let authority = call.authorize(TransactionSource::InBlock).expect("it carries its own");
+            if let Err(TransactionValidityError::Invalid(InvalidTransaction::Custom(code))) = authority {
+                return Err(Refusal::from_code(code).expect("every code has a meaning"));
+            }
+            authority.expect("nothing else refuses it");
+            let origin = RuntimeOrigin::from(frame_system::Origin::<Runtime>::Authorized);
+            phala_runtime::RuntimeCall::from(call).dispatch(origin).expect("what was authorised is carried out");
+            Ok(())
+        });
+        self.look();
+        said
+    }
+
+    pub fn commit_log(&mut self, message: &LogCommitment, _now: BlockNumber) -> Result<(), Refusal> {
+        self.say(message, |commitment| custody::Call::commit_log { commitment })
+    }
+
+    pub fn confirm(&mut self, message: &Confirmation, _now: BlockNumber) -> Result<(), Refusal> {
+        self.say(message, |confirmation| custody::Call::confirm { confirmation })
+    }
+
+    pub fn report(&mut self, message: &OutputReport, _now: BlockNumber) -> Result<(), Refusal> {
+        self.say(message, |report| custody::Call::report_output { report: Box::new(report) })
+    }
+
+    pub fn complain(&mut self, message: &Complaint) -> Result<(), Refusal> {
+        self.say(message, |complaint| custody::Call::complain { complaint: Box::new(complaint) })?;
+        // The chain has judged it: the dealer is out, until governance approves it again.
+        self.eligible.retain(|one| one.gatekeeper != message.dealer);
+        self.candidates.retain(|one| one.gatekeeper != message.dealer);
+        self.complaints.push(message.clone());
+        Ok(())
+    }
+}
+
+fn admit(gatekeeper: &WorkerId, at: UnixMillis, admitted: bool) {
+    let n = number(gatekeeper);
+    let registration = Registration {
+        worker: *gatekeeper,
+        instance: instance(n),
+        transport: TransportKey([n as u8; 32]),
+        role: Role::Gatekeeper,
+        endpoint: Default::default(),
+    };
+    match admitted {
+        true => {
+            pallet_registry::Workers::<Runtime>::insert(gatekeeper, record(registration, BlockNumber(1), at, LIFE_MS))
+        }
+        false => pallet_registry::Workers::<Runtime>::remove(gatekeeper),
+    }
+}

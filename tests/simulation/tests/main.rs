@@ -1,0 +1,9 @@
+//! The world of `enclave/gatekeeper/tests/rounds`, on the runtime itself.
+
+#[path = "../../../enclave/gatekeeper/tests/common/mod.rs"]
+mod common;
+
+mod chain;
+
+#[path = "../../../enclave/gatekeeper/tests/rounds/world.rs"]
+mod world;
