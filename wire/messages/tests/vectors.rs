@@ -23,6 +23,9 @@ use phala_messages::{
 use phala_units::{BlockNumber, Planck, UnixMillis};
 use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
 
+#[path = "vectors/computation.rs"]
+mod computation;
+
 const GENESIS: GenesisHash = GenesisHash([0x11; 32]);
 const WORKER: WorkerId = WorkerId([0x22; 32]);
 const INSTANCE: InstanceKey = InstanceKey([0x33; 32]);
@@ -163,6 +166,8 @@ fn every_encoded_type_has_its_golden_bytes() {
     custody(&mut vectors);
     releases(&mut vectors);
     recovery(&mut vectors);
+    computation::values(&mut vectors);
+    computation::storage_keys(&mut vectors);
     receipts(&mut vectors);
     calls(&mut vectors);
     storage_keys(&mut vectors);
@@ -565,6 +570,7 @@ fn releases(vectors: &mut Vectors) {
         instance: INSTANCE,
         program: PROGRAM,
         root: RootGeneration(1),
+        code: CodeEpoch(2),
         asked: BlockNumber(4_241),
         nonce: [0xb1; 16],
     };
@@ -585,6 +591,7 @@ fn releases(vectors: &mut Vectors) {
         instance: INSTANCE,
         program: PROGRAM,
         root: RootGeneration(1),
+        code: CodeEpoch(2),
         epoch: EpochNumber(3),
         block: BlockNumber(4_242),
         query: hash,
@@ -616,6 +623,8 @@ fn a_list_of_members_has_a_limit() {
     let sized = |count: u32| vec![member; count as usize].encode();
     assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX).as_slice()).is_ok());
     assert!(Members::decode_all(&mut sized(GATEKEEPERS_MAX + 1).as_slice()).is_err());
+}
+
 const SET: SetNumber = SetNumber(3);
 
 fn custodian() -> Custodian {
@@ -790,7 +799,7 @@ fn calls(vectors: &mut Vectors) {
         ("moved", Call::Programs(Programs::Moved { moved: moved() })),
     ];
     let context = SigningContext { genesis: GENESIS, spec_version: 100, transaction_version: 1, nonce: 70 };
-    for (name, call) in all.into_iter().chain(custody_calls()).chain(recovery_calls()) {
+    for (name, call) in all.into_iter().chain(custody_calls()).chain(recovery_calls()).chain(computation::calls()) {
         vectors.bytes(&format!("call/{name}"), call.encode());
         vectors.bytes(&format!("call/{name}/authorized"), call.authorized());
         vectors.bytes(&format!("call/{name}/signing-payload"), call.signing_payload(&context));
