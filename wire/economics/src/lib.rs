@@ -43,6 +43,7 @@ mod payout;
 mod performance;
 mod pool;
 mod rate;
+mod record;
 mod session;
 mod share;
 mod slash;
@@ -63,6 +64,7 @@ pub use pool::{
     BurnError, CONTRIBUTION_MIN, ContributeError, DUST_MAX, POOL_VALUE_MAX, RewardError, SHARES_MAX, SharePool, Shares,
 };
 pub use rate::{PPM, Ppm, RateAboveWhole};
+pub use record::{Accrual, COOL_DOWN_MS_MAX, Cooling, PoolWork, SessionRecord, WorkRules, WorkRulesError};
 pub use session::{Answer, Session};
 pub use share::{Earned, SumError, WorkIndex, WorkShare, part_of_budget, work_share};
 pub use slash::{FaultLevel, silent, stake_returned};
