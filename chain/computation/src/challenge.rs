@@ -30,7 +30,8 @@ impl<T: Config> Pallet<T> {
         let now = Self::block();
         let window = Tariff::<T>::get().heartbeat_window_blocks;
         let (mut checked, mut silent) = (0u32, 0u32);
-        let before = CheckedThrough::<T>::get();
+        // A chain that has never asked has nothing to judge.
+        let before = CheckedThrough::<T>::try_get().unwrap_or(BlockNumber(now.0.saturating_sub(1)));
         let mut through = before;
         for _ in 0..BLOCKS_JUDGED_MAX {
             let next = through.next();
@@ -44,7 +45,7 @@ impl<T: Config> Pallet<T> {
                 silent = silent.saturating_add(u32::from(Self::judge_one(&worker, next)));
             }
         }
-        if through != before {
+        if through != before || !CheckedThrough::<T>::exists() {
             CheckedThrough::<T>::put(through);
         }
         (checked, silent)

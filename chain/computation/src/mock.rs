@@ -228,18 +228,7 @@ pub struct Pool {
 }
 
 #[frame_support::storage_alias]
-type Founded = StorageMap<SimplePoolsStorage, frame_support::Twox64Concat, u64, Pool>;
-
-/// Names the pools' storage.
-pub struct SimplePoolsStorage;
-
-impl frame_support::traits::StorageInstance for SimplePoolsStorage {
-    fn pallet_prefix() -> &'static str {
-        "SimplePools"
-    }
-
-    const STORAGE_PREFIX: &'static str = "";
-}
+type Founded = StorageMap<SimplePools, frame_support::Twox64Concat, u64, Pool>;
 
 /// Pools whose stake is their own.
 pub struct SimplePools;
@@ -247,7 +236,8 @@ pub struct SimplePools;
 impl SimplePools {
     pub fn found(id: u64, owner: u8) {
         Founded::insert(id, Pool { owner, free: POOL_STAKE, ..Pool::default() });
-        let _ = <Balances as frame_support::traits::Currency<AccountId32>>::deposit_creating(&pool_account(id), POOL_STAKE);
+        use frame_support::traits::{Currency, ExistenceRequirement::AllowDeath};
+        <Balances as Currency<_>>::transfer(&bank(), &pool_account(id), POOL_STAKE, AllowDeath).unwrap();
     }
 
     pub fn get(id: u64) -> Pool {
@@ -320,6 +310,11 @@ impl crate::Pools<AccountId32> for SimplePools {
     }
 }
 
+/// Where pools' stake comes from.
+pub fn bank() -> AccountId32 {
+    account(203)
+}
+
 /// An account by number.
 pub fn account(n: u8) -> AccountId32 {
     AccountId32::new([n; 32])
@@ -352,6 +347,7 @@ pub fn instance(n: u32) -> ed25519::Pair {
 pub fn new_test_ext() -> sp_io::TestExternalities {
     let balances = vec![
         (Pot::get(), POT),
+        (bank(), 1_000 * POOL_STAKE),
         (Treasury::get(), PHA),
         (Slashed::get(), EXISTENTIAL_DEPOSIT),
         (account(OWNER), 1_000 * PHA),

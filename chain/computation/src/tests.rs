@@ -152,7 +152,7 @@ fn a_score_is_taken_once_of_each_process_and_only_signed_recent_and_in_range() {
         assert_eq!(apply(score_call(1, SCORE)), Err(refused(Refusal::NotAdmitted)));
         Registered::change(worker(1), |machine| machine.admitted = true);
         let report = |score, block| ScoreReport { worker: worker(1), score, block };
-        let by = |report, pair| apply(Call::report_score { report: signed(report, pair) });
+        let by = |report, pair: &sp_core::ed25519::Pair| apply(Call::report_score { report: signed(report, pair) });
         let last = block_ref(System::block_number() - 1);
         assert_eq!(by(report(SCORE, last), &identity(1)), Err(refused(Refusal::InstanceSignature)));
         assert_eq!(by(report(SCORE, last), &instance(2)), Err(refused(Refusal::InstanceSignature)));
@@ -244,7 +244,7 @@ fn a_heartbeat_answers_the_challenge_that_waits_in_the_session_that_runs_once() 
             Call::heartbeat { heartbeat } => heartbeat.message,
             _ => unreachable!(),
         };
-        let by = |message, pair| apply(Call::heartbeat { heartbeat: signed(message, pair) });
+        let by = |message, pair: &sp_core::ed25519::Pair| apply(Call::heartbeat { heartbeat: signed(message, pair) });
         let other = Heartbeat { session: SessionNumber(9), ..good };
         assert_eq!(by(other, &instance(1)), Err(refused(Refusal::SessionOther)));
         let other = Heartbeat { challenge: BlockNumber(3), ..good };
@@ -322,7 +322,7 @@ fn a_window_that_changes_judges_every_challenge_once() {
         pass(400);
         assert!(session(3).worth.responsive);
         window(2);
-        pass(250);
+        pass(700);
         assert!(!session(3).worth.responsive && session(4).worth.responsive);
         assert_eq!(CheckedThrough::<Test>::get().0, System::block_number() - 3);
     });
