@@ -1,7 +1,7 @@
 //! What a heartbeat and a block cost does not depend on how many sessions there are.
 
 use crate::{mock::*, *};
-use frame_support::traits::{Get, Hooks};
+use frame_support::traits::Hooks;
 use phala_economics::{Mark, Score, Session, SessionRecord, WorkRules};
 use phala_messages::{
     PoolId,

@@ -61,8 +61,11 @@ fn operate(numbers: &mut Numbers, done: &mut Done, faults: &mut u64) {
         }
         35 => {
             *faults += 1;
-            let level = [FaultLevel::Minor, FaultLevel::Grave, FaultLevel::Minor, FaultLevel::Attack]
-                [usize::from(numbers.below(40) == 0) * 3 + numbers.below(1) as usize];
+            let level = match numbers.below(40) {
+                0 => FaultLevel::Attack,
+                1..=9 => FaultLevel::Grave,
+                _ => FaultLevel::Minor,
+            };
             let mut name = [0; 32];
             name[..8].copy_from_slice(&faults.to_le_bytes());
             let fault = Proven { id: Hash(name), worker: id, level, harmed: None };
@@ -82,8 +85,8 @@ fn operate(numbers: &mut Numbers, done: &mut Done, faults: &mut u64) {
         }
         _ => {
             // Most of those that were asked answer; some in good time, some late.
-            for place in 0..WORKERS {
-                let n = (n + place) % WORKERS;
+            for _ in 0..12 {
+                let n = numbers.below(WORKERS.into()) as u32;
                 let waits = Work::<Test>::get(worker(n)).is_some_and(|work| work.challenge.is_some());
                 if waits && numbers.below(10) < 8 {
                     let iterations = numbers.below(1 << 40);
@@ -111,22 +114,22 @@ fn the_books_are_right_after_every_block_of_a_long_life() {
         let mut operations = 0;
         let mut blocks = 0u32;
         while operations < OPERATIONS {
-            let before = Sessions::<Test>::iter_values().filter(|record| !record.worth.responsive).count();
             next_block();
             let events = System::events();
-            done.returns += events
-                .iter()
-                .filter(|event| matches!(event.event, RuntimeEvent::Computation(Event::StakeReturned { .. })))
-                .count() as u32;
-            let after = Sessions::<Test>::iter_values().filter(|record| !record.worth.responsive).count();
-            done.silences += after.saturating_sub(before) as u32;
+            for event in events {
+                match event.event {
+                    RuntimeEvent::Computation(Event::StakeReturned { .. }) => done.returns += 1,
+                    RuntimeEvent::Computation(Event::WorkerSilent { .. }) => done.silences += 1,
+                    _ => {}
+                }
+            }
             for _ in 0..1 + numbers.below(24) {
                 operate(&mut numbers, &mut done, &mut faults);
                 operations += 1;
             }
             blocks += 1;
             // All of it is looked at in every block at first, then in some.
-            if blocks < 100 || blocks % 10 == 0 {
+            if blocks < 40 || blocks.is_multiple_of(16) {
                 check();
             }
         }
