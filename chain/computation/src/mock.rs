@@ -83,6 +83,8 @@ parameter_types! {
     pub Pot: AccountId32 = account(200);
     pub Treasury: AccountId32 = account(201);
     pub Slashed: AccountId32 = account(202);
+    /// Milliseconds in which no block was made.
+    pub static Lost: u64 = 0;
 }
 
 impl pallet_computation::Config for Test {
@@ -361,6 +363,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     REGISTERED.with_borrow_mut(BTreeMap::clear);
     PROGRAMS.with_borrow_mut(BTreeMap::clear);
     SERVING.with_borrow_mut(Vec::clear);
+    Lost::set(0);
     ext.execute_with(|| {
         begin(1);
         SimplePools::found(POOL.0, OWNER);
@@ -385,13 +388,12 @@ pub fn check() {
 }
 
 fn begin(number: u32) {
-    System::reset_events();
     System::set_block_number(number);
     if number > 1 {
         let hash = hash_of(number - 1);
         frame_system::BlockHash::<Test>::insert(number - 1, hash);
     }
-    Timestamp::set_timestamp(GENESIS_MS + u64::from(number) * u64::from(BLOCK_MS));
+    Timestamp::set_timestamp(GENESIS_MS + u64::from(number) * u64::from(BLOCK_MS) + Lost::get());
 }
 
 fn hash_of(number: u32) -> sp_core::H256 {
@@ -406,6 +408,7 @@ pub fn block_ref(number: u32) -> BlockRef {
 /// Makes the next block begin; the one before it had room.
 pub fn next_block() {
     let number = System::block_number();
+    System::reset_events();
     Computation::on_idle(number, Weight::MAX);
     begin(number + 1);
     Computation::on_initialize(number + 1);
@@ -416,6 +419,11 @@ pub fn pass(blocks: u32) {
     for _ in 0..blocks {
         next_block();
     }
+}
+
+/// Lets time pass without blocks: the chain stood still.
+pub fn lose_time(ms: u64) {
+    Lost::set(Lost::get() + ms);
 }
 
 /// Jumps over blocks as if none of them had been made.

@@ -79,10 +79,7 @@ fn operate(numbers: &mut Numbers, done: &mut Done, faults: &mut u64) {
         38 => {
             let _ = call(9, Call::reclaim { worker: id });
         }
-        39 => {
-            let block = System::block_number();
-            jump_to(block + numbers.below(3 * 43_200) as u32);
-        }
+        39 => lose_time(numbers.below(86_400_000)),
         _ => {
             // Most of those that were asked answer; some in good time, some late.
             for _ in 0..12 {
@@ -136,7 +133,7 @@ fn the_books_are_right_after_every_block_of_a_long_life() {
         println!("{operations} operations in {blocks} blocks: {done:?}");
         let Done { starts, stops, restarts, heartbeats, faults, returns, silences } = done;
         assert!(starts > 300 && stops > 50 && restarts > 20 && faults > 20 && returns > 50, "all of it happened");
-        assert!(heartbeats > 300 && silences > 20, "and workers answered, and did not");
+        assert!(heartbeats > 100 && silences > 20, "and workers answered, and did not");
         let accrual = Accrued::<Test>::get();
         assert!(accrual.paid <= accrual.divided && accrual.paid.0 > 0);
     });

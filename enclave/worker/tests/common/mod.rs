@@ -330,6 +330,7 @@ impl Lab {
             head_age_ms_max: 60_000,
             poll_ms: 100,
             places: Places::default(),
+            lanes: 1,
         };
         let ports = Ports {
             clock: self.clock.clone(),
