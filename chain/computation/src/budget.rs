@@ -57,4 +57,15 @@ impl<T: Config> Pallet<T> {
             Err(_) => Planck(0),
         }
     }
+
+    /// Passes slashed stake on; answers how much. The account that it lies in stays alive, so that the next one finds it.
+    pub(crate) fn pass_on(to: &T::AccountId, amount: Planck) -> Planck {
+        let slashed = T::Slashed::get();
+        let left = T::Currency::reducible_balance(&slashed, Preservation::Preserve, Fortitude::Polite);
+        let amount = amount.0.min(left);
+        if amount == 0 || slashed == *to {
+            return Planck(0);
+        }
+        T::Currency::transfer(&slashed, to, amount, Preservation::Preserve).map_or(Planck(0), |_| Planck(amount))
+    }
 }

@@ -235,14 +235,14 @@ impl<T: Config> Pallet<T> {
 
     /// The harmed first, then the reporter, then the treasury. Answers what the first two got.
     fn divide_fine(fine: Planck, harmed: Option<Account>, reporter: Option<T::AccountId>) -> (Planck, Planck) {
-        let (rules, slashed) = (Rules::<T>::get(), T::Slashed::get());
+        let rules = Rules::<T>::get();
         let part = |to: Option<T::AccountId>, rate: phala_economics::Ppm| {
-            to.map_or(Planck(0), |to| Self::transfer(&slashed, &to, rate.of(fine)))
+            to.map_or(Planck(0), |to| Self::pass_on(&to, rate.of(fine)))
         };
         let compensated = part(harmed.map(|account| account.0.into()), rules.harmed);
         let rewarded = part(reporter, rules.reporter);
         let rest = fine.0.saturating_sub(compensated.0).saturating_sub(rewarded.0);
-        Self::transfer(&slashed, &T::Treasury::get(), Planck(rest));
+        Self::pass_on(&T::Treasury::get(), Planck(rest));
         (compensated, rewarded)
     }
 

@@ -179,7 +179,7 @@ impl<T: Config> Pallet<T> {
             return Ok(());
         }
         T::Pools::return_stake(pool, returned, slashed)?;
-        Self::transfer(&T::Slashed::get(), &T::Treasury::get(), slashed);
+        Self::pass_on(&T::Treasury::get(), slashed);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ pub mod chain;
 mod caller;
 mod moving;
 mod runtime;
+mod working;
 
 pub use caller::{Caller, Fetched, request as caller_request, request_hash};
 pub use moving::{LabCustody, hash_of, other_probe};
