@@ -13,7 +13,7 @@ use wasmtime::{Instance, Module, Store, TypedFunc};
 /// The module, assembled.
 const WORKLOAD: &[u8] = include_bytes!("workload.wasm");
 /// What the first three iterations from zero come to.
-const RESULT: i64 = 0;
+const RESULT: i64 = 0x41da_08c3_c5dc_53e8;
 /// More than an iteration burns.
 const FUEL: u64 = u64::MAX / 2;
 
