@@ -83,7 +83,8 @@ impl<T: Config> Fault<T> for FaultProof {
 
 impl<T: Config> Fault<T> for TwoAnchors<'_> {
     fn prove(&self) -> Result<Proven, Refusal> {
-        let Self(SignedAnchor { anchor: one, signature }, SignedAnchor { anchor: other, signature: others }, instance) = self;
+        let Self(SignedAnchor { anchor: one, signature }, SignedAnchor { anchor: other, signature: others }, instance) =
+            self;
         let same = (one.program, one.worker, one.from, one.to) == (other.program, other.worker, other.from, other.to);
         let differ = one.root != other.root || one.results != other.results;
         ensure!(same && differ, Refusal::FaultUnproven);

@@ -40,8 +40,7 @@ impl<T: Config> Pallet<T> {
         let serving = T::Serving::serves(&worker);
         let mark = Mark { iterations, at_ms: challenge.time.0 };
         let undisturbed = !serving && !record.worth.serving;
-        let measured =
-            if undisturbed { measure(&tariff, record.worth.score, record.mark, mark) } else { None };
+        let measured = if undisturbed { measure(&tariff, record.worth.score, record.mark, mark) } else { None };
         record.mark = mark;
         record.worth.confidence = machine.confidence;
 

@@ -11,7 +11,7 @@
 //! ```
 
 use crate::{
-    Accrued, Banned, Config, CoolingHead, CoolingQueue, CoolingTail, Error, Event, Pallet, PoolsAtWork, Pools as _,
+    Accrued, Banned, Config, CoolingHead, CoolingQueue, CoolingTail, Error, Event, Pallet, Pools as _, PoolsAtWork,
     Responsive, ResponsiveCount, Rules, SessionCount, Sessions, Tariff, WeightInfo as _, Work,
 };
 use frame_support::{defensive, pallet_prelude::*};

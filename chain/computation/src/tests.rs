@@ -436,7 +436,9 @@ fn a_stake_cools_down_and_nobody_has_it_a_moment_earlier() {
         assert_noop!(call(OWNER, start(1, STAKE)), error(Error::SessionStands));
         let began = System::block_number();
         // Rules that change now do not change what was promised.
-        assert_ok!(govern(Call::set_rules { rules: WorkRules { cool_down_ms: 0, challenges: 0, ..WorkRules::DEFAULT } }));
+        assert_ok!(govern(Call::set_rules {
+            rules: WorkRules { cool_down_ms: 0, challenges: 0, ..WorkRules::DEFAULT }
+        }));
         jump_to(began + 7 * DAY_BLOCKS - 1);
         assert_noop!(call(OWNER, reclaim()), error(Error::CoolingDown));
         jump_to(began + 7 * DAY_BLOCKS);
@@ -504,7 +506,10 @@ fn a_pool_that_calls_stake_back_gets_the_largest_first_and_no_more_than_it_wants
         assert_eq!(Computation::release(POOL, Planck(3_900 * PHA)), Planck(3_900 * PHA));
         assert_eq!(Computation::release(POOL, Planck(3_901 * PHA)), Planck(7_700 * PHA));
         let coming = Computation::release(POOL, Planck(u128::MAX));
-        assert_eq!(Sessions::<Test>::iter_values().filter(|record| record.cooling.is_some()).count(), 2 + RELEASE_SESSIONS_MAX);
+        assert_eq!(
+            Sessions::<Test>::iter_values().filter(|record| record.cooling.is_some()).count(),
+            2 + RELEASE_SESSIONS_MAX
+        );
         assert_eq!(coming, Computation::on_its_way(POOL));
         Computation::release(POOL, Planck(u128::MAX));
         let all = Computation::release(POOL, Planck(u128::MAX));

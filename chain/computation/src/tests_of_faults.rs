@@ -163,7 +163,10 @@ fn two_states_at_one_block_cost_everything_and_the_worker_never_comes_back() {
         assert_ok!(call(WATCHER, report(proof(receipt(4, 7, 7), receipt(4, 7, 6)))));
         assert_eq!(fines(), STAKE);
         assert!(!Sessions::<Test>::contains_key(worker(1)) && !Work::<Test>::contains_key(worker(1)));
-        assert_noop!(call(OWNER, bind_call(POOL, 1, OWNER)), sp_runtime::DispatchError::from(Error::<Test>::WorkerBanned));
+        assert_noop!(
+            call(OWNER, bind_call(POOL, 1, OWNER)),
+            sp_runtime::DispatchError::from(Error::<Test>::WorkerBanned)
+        );
         let more = proof(receipt(5, 7, 7), receipt(5, 7, 6));
         assert_noop!(call(WATCHER, report(more)), refused_call(Refusal::NothingAtStake));
     });
@@ -199,7 +202,9 @@ fn answering_on_expired_evidence_costs_a_hundredth_for_each_admission_that_ran_o
         arrange();
         let expired = UnixMillis(Computation::time().0 - 1_000);
         let proof = |time| {
-            report(FaultProof::ExpiredEvidence { receipt: sealed(Receipt { time: UnixMillis(time), ..receipt(4, 7, 7) }) })
+            report(FaultProof::ExpiredEvidence {
+                receipt: sealed(Receipt { time: UnixMillis(time), ..receipt(4, 7, 7) }),
+            })
         };
         let late = expired.0 + u64::from(QUERY_MS_MAX) + 1;
         assert_noop!(call(WATCHER, proof(late)), refused_call(Refusal::FaultUnproven));
@@ -233,7 +238,8 @@ fn a_fine_that_nobody_can_be_given_goes_to_the_treasury() {
         arrange();
         Hosts::set(PROGRAM, Hosted::default());
         let treasury = Balances::free_balance(Treasury::get());
-        let fault = Proven { id: Hash([1; 32]), worker: worker(1), level: FaultLevel::Minor, harmed: Some(Account([77; 32])) };
+        let fault =
+            Proven { id: Hash([1; 32]), worker: worker(1), level: FaultLevel::Minor, harmed: Some(Account([77; 32])) };
         assert_ok!(Computation::punish(fault, None));
         let fine = STAKE / 100;
         assert_eq!(Balances::free_balance(account(77)), fine / 2);

@@ -74,7 +74,10 @@ fn a_worker_alone_gets_the_whole_budget_and_v_is_back() {
         assert!(close(paid, 7_202.0 * 80.0, 1e-3), "{paid}");
         let treasury = Planck(Balances::free_balance(Treasury::get()) - PHA);
         assert!(close(treasury, 7_202.0 * 20.0, 1e-3), "{treasury}");
-        assert!(576_424.184_820_453_732 - 7_202.0 * 80.0 < 576_424.0 * 0.001_5, "and the difference is its growth of share");
+        assert!(
+            576_424.184_820_453_732 - 7_202.0 * 80.0 < 576_424.0 * 0.001_5,
+            "and the difference is its growth of share"
+        );
         assert!((number(session(1).worth.value) - 3_000.0).abs() < 1e-9, "V is back");
     });
 }
@@ -97,7 +100,8 @@ fn an_hour_of_silence() {
     run(|| {
         figure(3_000, 100);
         Sessions::<Test>::mutate(worker(1), |record| {
-            record.as_mut().unwrap().worth.lately = Performance(Fixed::from_ratio(109_969_452_929_731_741, PHA * 1_000).unwrap());
+            record.as_mut().unwrap().worth.lately =
+                Performance(Fixed::from_ratio(109_969_452_929_731_741, PHA * 1_000).unwrap());
         });
         challenge(1);
         // Ten blocks of the window and the one of the challenge grow, then 300 shrink.
@@ -119,7 +123,11 @@ fn a_worker_at_the_limit_of_v_is_paid_and_v_falls_by_what_it_would_have_grown() 
         answer(1_000_000, 7_202 * 12_000);
         let paid = Planck(SimplePools::get(POOL.0).rewards);
         assert!(close(paid, 7_202.0 * 80.0, 1e-3), "not nothing: {paid}");
-        assert!((number(session(1).worth.value) - 29_855.389_859_583_859).abs() < 1e-2, "{}", number(session(1).worth.value));
+        assert!(
+            (number(session(1).worth.value) - 29_855.389_859_583_859).abs() < 1e-2,
+            "{}",
+            number(session(1).worth.value)
+        );
     });
 }
 

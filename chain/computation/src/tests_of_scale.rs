@@ -24,7 +24,8 @@ fn populate(sessions: u32) {
     for n in 0..sessions {
         let pool = PoolId(100 + u64::from(n) / 200);
         // Only those that answer in the test have keys of their own.
-        let id = if n < 100 { worker(n) } else { phala_messages::WorkerId(sp_io::hashing::blake2_256(&n.to_le_bytes())) };
+        let id =
+            if n < 100 { worker(n) } else { phala_messages::WorkerId(sp_io::hashing::blake2_256(&n.to_le_bytes())) };
         let confidence = phala_economics::Confidence::One;
         let mut worth = Session::start(&tariff, Planck(STAKE), Score(SCORE), confidence, BlockNumber(1)).unwrap();
         worth.rejoin(&mut accrual.index).unwrap();

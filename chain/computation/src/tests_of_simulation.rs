@@ -87,7 +87,8 @@ fn operate(numbers: &mut Numbers, done: &mut Done, faults: &mut u64) {
                 let waits = Work::<Test>::get(worker(n)).is_some_and(|work| work.challenge.is_some());
                 if waits && numbers.below(10) < 8 {
                     let iterations = numbers.below(1 << 40);
-                    done.heartbeats += u32::from(apply(heartbeat_call(n, iterations)).is_ok_and(|applied| applied.is_ok()));
+                    done.heartbeats +=
+                        u32::from(apply(heartbeat_call(n, iterations)).is_ok_and(|applied| applied.is_ok()));
                     break;
                 }
             }

@@ -63,9 +63,8 @@ impl<T: Config> Pallet<T> {
         ensure!(Responsive::<T>::iter_keys().all(|place| place < count), "the list has no gap");
         let placed = Sessions::<T>::iter_values().filter(|record| record.place.is_some()).count();
         ensure!(placed as u32 == count, "each place has one worker");
-        let cooling: BTreeMap<_, _> = Sessions::<T>::iter()
-            .filter_map(|(worker, record)| Some((record.cooling?.turn, worker)))
-            .collect();
+        let cooling: BTreeMap<_, _> =
+            Sessions::<T>::iter().filter_map(|(worker, record)| Some((record.cooling?.turn, worker))).collect();
         let queue: BTreeMap<_, _> = CoolingQueue::<T>::iter().collect();
         ensure!(cooling == queue, "what cools down stands in the queue, once");
         let (head, tail) = (CoolingHead::<T>::get(), CoolingTail::<T>::get());
@@ -82,7 +81,10 @@ impl<T: Config> Pallet<T> {
             pool.returning = Planck(pool.returning.0 + record.cooling.map_or(0, |cooling| cooling.returned.0));
         }
         pools.retain(|_, work| *work != PoolWork::default());
-        ensure!(PoolsAtWork::<T>::iter().collect::<BTreeMap<_, _>>() == pools, "a pool has at work what its workers have");
+        ensure!(
+            PoolsAtWork::<T>::iter().collect::<BTreeMap<_, _>>() == pools,
+            "a pool has at work what its workers have"
+        );
         let mut bound = 0;
         for (pool, workers) in PoolWorkers::<T>::iter() {
             ensure!(!workers.is_empty(), "a list without workers goes");

@@ -47,7 +47,8 @@ impl Lane {
     /// # Errors
     /// [`BenchmarkError`].
     pub fn new(engine: &Engine) -> Result<Self, BenchmarkError> {
-        let flavor = engine.flavor(World::P2, Nans::Native).map_err(|error| BenchmarkError::Runtime(error.to_string()))?;
+        let flavor =
+            engine.flavor(World::P2, Nans::Native).map_err(|error| BenchmarkError::Runtime(error.to_string()))?;
         let module = Module::new(&flavor.engine, WORKLOAD)?;
         let mut store = Store::new(&flavor.engine, ());
         store.set_fuel(FUEL)?;

@@ -98,12 +98,8 @@ pub enum WorkRulesError {
 
 impl WorkRules {
     /// Twenty challenges a block, seven days, half of a fine to the harmed, a tenth to who reports.
-    pub const DEFAULT: Self = Self {
-        challenges: 20,
-        cool_down_ms: 7 * 86_400_000,
-        harmed: Ppm::percent(50),
-        reporter: Ppm::percent(10),
-    };
+    pub const DEFAULT: Self =
+        Self { challenges: 20, cool_down_ms: 7 * 86_400_000, harmed: Ppm::percent(50), reporter: Ppm::percent(10) };
 
     /// These rules, if each lies in its range.
     ///
@@ -131,7 +127,10 @@ mod tests {
         let rules = WorkRules::DEFAULT;
         assert_eq!(rules.validate(), Ok(rules));
         let challenges = |challenges| WorkRules { challenges, ..rules }.validate().err();
-        assert_eq!((challenges(CHALLENGES_MAX), challenges(CHALLENGES_MAX + 1)), (None, Some(WorkRulesError::Challenges)));
+        assert_eq!(
+            (challenges(CHALLENGES_MAX), challenges(CHALLENGES_MAX + 1)),
+            (None, Some(WorkRulesError::Challenges))
+        );
         let cool_down = |cool_down_ms| WorkRules { cool_down_ms, ..rules }.validate().err();
         assert_eq!(cool_down(COOL_DOWN_MS_MAX), None);
         assert_eq!(cool_down(COOL_DOWN_MS_MAX + 1), Some(WorkRulesError::CoolDown));

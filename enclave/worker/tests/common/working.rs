@@ -61,8 +61,7 @@ impl Inner {
 
     fn bind(&mut self, worker: WorkerId, score: Option<ScoreRecord>) {
         let processes = Default::default();
-        let record =
-            WorkRecord { pool: PoolId(4), score, session: None, challenge: None, leaving: false, processes };
+        let record = WorkRecord { pool: PoolId(4), score, session: None, challenge: None, leaving: false, processes };
         self.next.insert(storage::work(&worker), record.encode());
     }
 

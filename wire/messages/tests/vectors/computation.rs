@@ -23,7 +23,11 @@ fn receipt_proof() -> ReceiptProof {
     ReceiptProof::new(&SignedReceipt { receipt: receipt(Subject::Query), signature: SIGNATURE }).unwrap()
 }
 
-fn said_by_worker<M: CustodyMessage + Clone + Decode + PartialEq + Debug>(vectors: &mut Vectors, name: &str, message: M) {
+fn said_by_worker<M: CustodyMessage + Clone + Decode + PartialEq + Debug>(
+    vectors: &mut Vectors,
+    name: &str,
+    message: M,
+) {
     vectors.bytes(&format!("work/{name}/signing-hash"), message.signing_hash(&GENESIS));
     vectors.value(&format!("work/{name}"), &message);
     vectors.value(&format!("work/{name}/signed"), &Signed { message, signature: SIGNATURE });
@@ -34,8 +38,14 @@ pub fn values(vectors: &mut Vectors) {
     said_by_worker(vectors, "score", report());
     said_by_worker(vectors, "heartbeat", heartbeat());
     vectors.value("work/pool", &POOL);
-    let bare =
-        WorkRecord { pool: POOL, score: None, session: None, challenge: None, leaving: false, processes: Default::default() };
+    let bare = WorkRecord {
+        pool: POOL,
+        score: None,
+        session: None,
+        challenge: None,
+        leaving: false,
+        processes: Default::default(),
+    };
     vectors.value("work/record/bare", &bare);
     let record = WorkRecord {
         score: Some(ScoreRecord { score: 1_900, instance: INSTANCE, block: BlockNumber(4_243) }),
