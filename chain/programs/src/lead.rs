@@ -47,6 +47,9 @@ impl<T: Config> Pallet<T> {
             }
             LeadStep::Take => {
                 let before = members.workers.first().copied();
+                if let Some(lead) = before.filter(Self::is_admitted) {
+                    T::Workers::deposed(&lead);
+                }
                 Clusters::<T>::mutate(cluster, |cluster| {
                     if let Some(cluster) = cluster {
                         put_first(cluster, &worker);

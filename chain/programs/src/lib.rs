@@ -88,6 +88,9 @@ pub trait Workers {
     /// Whether the worker is registered, admitted or expired.
     fn exists(worker: &WorkerId) -> bool;
 
+    /// An admitted worker was doubted as the lead, did not show itself, and leads no more.
+    fn deposed(_worker: &WorkerId) {}
+
     /// Makes a worker exist with this instance, admitted, without evidence.
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(worker: &WorkerId, instance: &InstanceKey);

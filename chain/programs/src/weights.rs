@@ -101,9 +101,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
         priced::<T>(320, 6, 0)
     }
 
-    // As `ready`; a taken lead writes the cluster and its lead.
+    // As `ready`; a taken lead writes the cluster and its lead, and may cost whoever led a part of its stake: as much as
+    // proving a small fault.
     fn lead() -> Weight {
-        priced::<T>(120, 6, 2)
+        priced::<T>(520, 22, 14)
     }
 
     // The last three are counted, not measured: `anchor` reads and writes as much, and checks the same signature.

@@ -33,6 +33,7 @@
 mod artifact;
 pub mod attestation;
 mod audit;
+pub mod benchmark;
 mod call;
 mod clocks;
 pub mod config;

@@ -8,6 +8,7 @@
 
 use crate::{
     cluster::Cluster,
+    heartbeat::WorkSeen,
     keeper::Keeper,
     logs::Logs,
     moves::KeySide,
@@ -26,7 +27,7 @@ use phala_machine::{
 };
 use phala_messages::{
     AnchorRecord, BlockRef, ClusterId, ClusterRecord, CommandRecord, KeyRecord, LeadRecord, ProgramId, ProgramRecord,
-    WorkerId, WorkerRecord, custody::RootGeneration, storage,
+    WorkerId, WorkerRecord, computation::WorkRecord, custody::RootGeneration, storage,
 };
 use phala_units::UnixMillis;
 use std::{
@@ -139,8 +140,13 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
 
     async fn look(&mut self) -> Result<(), ObserveError> {
         let id = self.worker.identity.worker;
-        let mut keys =
-            vec![storage::timestamp_now(), storage::worker(&id), storage::assignment(&id), storage::open_root()];
+        let mut keys = vec![
+            storage::timestamp_now(),
+            storage::worker(&id),
+            storage::assignment(&id),
+            storage::open_root(),
+            storage::work(&id),
+        ];
         keys.extend(self.cluster.map(storage::cluster));
         let values = self.values(&keys).await?;
         let at = |n: usize| values.get(n).and_then(Option::as_ref);
@@ -148,7 +154,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         let record: Option<WorkerRecord> = read("worker record", at(1))?;
         let assigned: Option<ClusterId> = read("assignment", at(2))?;
         let cluster: Option<ClusterRecord> = match assigned {
-            Some(id) if self.cluster == Some(id) => read("cluster", at(4))?,
+            Some(id) if self.cluster == Some(id) => read("cluster", at(5))?,
             Some(id) => self.value("cluster", storage::cluster(id)).await?,
             None => None,
         };
@@ -164,7 +170,9 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             self.activity = activity;
         }
         self.worker.custody.see(self.follower.head());
+        let work: Option<WorkRecord> = read("record of work", at(4))?;
         let at = (self.follower.head().block(), time);
+        self.worker.set_work(WorkSeen { block: at.0, time, record: work });
         let cluster = match (assigned, &cluster) {
             (Some(id), Some(cluster)) => Some(self.read_members(id, cluster, at).await?),
             _ => None,

@@ -21,6 +21,7 @@
 //! | `inbox`, `command`, `overlay`, `anchors`, `results` | commands, from the chain and back to it |
 //! | `cluster`, `lead` | who leads a cluster, and when another one does |
 //! | `ledger`, `shipping`, `copies` | every program's state on the disks of the workers that stand by |
+//! | `benchmark`, `heartbeat` | how fast this machine is, and that it is there |
 //! | `query`, `streaming`, `authorize`, `transcripts`, `receipts` | queries |
 //! | `limits`, `logs`, `problem` | how much at once; what programs say; what a worker says instead of an answer |
 //!
@@ -36,11 +37,13 @@ pub mod anchors;
 mod artifacts;
 pub mod assignments;
 pub mod authorize;
+pub mod benchmark;
 pub mod carried;
 pub mod cluster;
 pub mod command;
 pub mod copies;
 pub mod custody;
+pub mod heartbeat;
 pub mod inbox;
 pub mod keeper;
 pub mod lead;

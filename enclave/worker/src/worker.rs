@@ -4,9 +4,11 @@ use crate::{
     artifacts,
     assignments::Observer,
     authorize::Judge,
+    benchmark::Counter,
     cluster::Cluster,
     copies::Arrivals,
     custody::{ChainCustody, Custody},
+    heartbeat::{Earner, WorkSeen},
     lead::Watch,
     ledger::Ledgers,
     limits::{Gate, Places},
@@ -68,6 +70,8 @@ pub struct Config {
     pub poll_ms: u64,
     /// How much runs at once.
     pub places: Places,
+    /// Cores that the benchmark runs on: all that programs may have.
+    pub lanes: usize,
 }
 
 /// How old a head may be when nobody says otherwise.
@@ -112,6 +116,9 @@ pub struct Worker {
     pub(crate) giving: Arc<Semaphore>,
     /// Number of the next message to another worker.
     pub(crate) said: AtomicU64,
+    /// What the benchmark has done in this process.
+    pub(crate) iterations: Arc<Counter>,
+    work: RwLock<Option<Arc<WorkSeen>>>,
     cluster: RwLock<Option<Arc<Cluster>>>,
     view: RwLock<Arc<View>>,
     cells: RwLock<Arc<HashMap<ProgramId, Arc<ProgramCell>>>>,
@@ -172,6 +179,8 @@ impl Worker {
             arrivals: Arrivals::default(),
             giving: Arc::new(Semaphore::new(1)),
             said: AtomicU64::new(1),
+            iterations: Arc::default(),
+            work: RwLock::default(),
             cluster: RwLock::default(),
             view: RwLock::new(Arc::new(View::nothing())),
             cells: RwLock::default(),
@@ -195,6 +204,7 @@ impl Worker {
         };
         let _registrar = Task::start(Registrar::new(self.member.clone()).run());
         let _watch = Task::start(Watch::new(self.clone()).run());
+        let _earner = Task::start(Earner::new(self.clone()).run());
         let mut failure = self.failure.subscribe();
         let mut observer = Observer::new(self.clone(), rpc, follower);
         let reason = loop {
@@ -242,6 +252,15 @@ impl Worker {
 
     pub(crate) fn set_cluster(&self, cluster: Option<Cluster>) {
         *self.cluster.write().unwrap_or_else(PoisonError::into_inner) = cluster.map(Arc::new);
+    }
+
+    /// What the chain has of this worker's work, as far as it has followed it.
+    pub fn work(&self) -> Option<Arc<WorkSeen>> {
+        self.work.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_work(&self, seen: WorkSeen) {
+        *self.work.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(seen));
     }
 
     /// Whether this worker may serve at all.

@@ -30,7 +30,7 @@ use phala_enclave_worker::{Problem, Worker};
 use phala_host::server::{self, Answer};
 use phala_machine::problem::PROBLEM_TYPE;
 use phala_messages::{
-    CodeHash, ProgramId, ProgramStatus,
+    Account, CodeHash, ProgramId, ProgramStatus,
     limits::{CODE_BYTES_MAX, COPY_MESSAGE_BYTES_MAX, HEAD_BYTES_MAX, QUERY_BODY_BYTES_MAX},
 };
 use serde_json::json;
@@ -59,6 +59,7 @@ const COPIES_MAX: usize = 32;
 /// Everything a request may need.
 pub struct Service {
     worker: Arc<Worker>,
+    operator: Option<Account>,
     latency: Latency,
     uploads: tokio::sync::Semaphore,
     downloads: tokio::sync::Semaphore,
@@ -131,10 +132,11 @@ impl server::Service for Service {
 }
 
 impl Service {
-    /// Serves `worker`.
-    pub fn new(worker: Arc<Worker>) -> Self {
+    /// Serves `worker`, which `operator` may bind to a pool.
+    pub fn new(worker: Arc<Worker>, operator: Option<Account>) -> Self {
         Self {
             worker,
+            operator,
             latency: Latency::default(),
             uploads: tokio::sync::Semaphore::new(UPLOADS_MAX),
             downloads: tokio::sync::Semaphore::new(UPLOADS_MAX),
@@ -249,6 +251,16 @@ impl Service {
                 "lead": cluster.leader(),
                 "workers": cluster.workers.len(),
                 "alone": cluster.led_by(&identity.worker) && cluster.others(&identity.worker).next().is_none(),
+            })),
+            "consent": self.operator.map(|operator| json!({
+                "operator": operator,
+                "signature": format!("0x{}", hex::encode(worker.consent(operator))),
+            })),
+            "work": worker.work().and_then(|seen| seen.record.clone()).map(|record| json!({
+                "pool": record.pool,
+                "score": record.score.map(|score| score.score),
+                "session": record.session,
+                "iterations": worker.iterations(),
             })),
             "programs": view.programs.len(),
             "evidence": worker.evidence().map(|quote| hex::encode(&*quote)),

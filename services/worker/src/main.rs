@@ -11,6 +11,7 @@ use phala_host::{
     system::{PlatformMachine, SystemClock, SystemEntropy},
     vault::{FileVault, MemoryVault},
 };
+use phala_messages::Account;
 use phala_platform::Platform;
 use phala_state::MemoryDisk;
 use phala_worker::{disk::FjallDisk, http::Service, outbound::HttpOutbound};
@@ -41,6 +42,9 @@ struct WorkerArguments {
     /// Serve from a finalised head at most this old; more than the default is not believed
     #[arg(long, value_name = "MS", default_value_t = HEAD_AGE_MS_MAX)]
     head_age_max_ms: u64,
+    /// The operator's account, which may bind this worker to its pool; GET /v1/info gives it the consent that it needs
+    #[arg(long, value_name = "ACCOUNT")]
+    operator: Option<Account>,
     /// Calls that run at once
     #[arg(long, value_name = "N", default_value_t = Places::default().running_max)]
     calls_max: usize,
@@ -64,6 +68,7 @@ async fn run(arguments: MachineArguments, own: WorkerArguments) -> anyhow::Resul
         head_age_ms_max: own.head_age_max_ms.min(HEAD_AGE_MS_MAX),
         poll_ms: arguments.poll_ms(),
         places: Places { running_max: own.calls_max, waiting_max: own.waiting_max },
+        lanes: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let instances = u32::try_from(own.calls_max).unwrap_or(u32::MAX).saturating_add(16);
     let engine = Engine::new(EngineConfig { instances_max: instances, memory_never_swaps: harden::never_swaps() })?;
@@ -76,7 +81,8 @@ async fn run(arguments: MachineArguments, own: WorkerArguments) -> anyhow::Resul
         serde_json::json!({ "listening": format!("http://{address}"), "endpoint": url, "worker": identity.worker })
     );
     let rpc = process.rpc.clone();
-    let done = process.serve(Arc::new(Service::new(worker.clone())), worker.clone().run(rpc)).await;
+    let service = Arc::new(Service::new(worker.clone(), own.operator));
+    let done = process.serve(service, worker.clone().run(rpc)).await;
     worker.close();
     done
 }

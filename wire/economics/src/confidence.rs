@@ -2,6 +2,7 @@
 
 use crate::{Fixed, PPM};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use phala_messages::{Attested, Root, TcbStatus};
 use scale_info::TypeInfo;
 
 /// The confidence level of a machine, one the best.
@@ -38,6 +39,23 @@ pub enum Confidence {
 }
 
 impl Confidence {
+    /// How far a machine with this evidence is trusted. Which machines are admitted at all is the registry's to say.
+    pub const fn from_attested(attested: &Attested) -> Self {
+        match (attested.root, attested.tcb) {
+            (Root::Development, _) => Self::Simulated,
+            (Root::Intel, TcbStatus::UpToDate) => Self::One,
+            (Root::Intel, TcbStatus::SWHardeningNeeded | TcbStatus::ConfigurationNeeded) => Self::Three,
+            (Root::Intel, TcbStatus::ConfigurationAndSWHardeningNeeded) => Self::Four,
+            (Root::Intel, _) => Self::Five,
+        }
+    }
+
+    /// The largest score that is believed of such a machine.
+    pub fn score_max(self) -> crate::Score {
+        // A part of a u32.
+        crate::Score(self.of(Fixed::from_int(crate::SCORE_MAX.into())).to_int() as u32)
+    }
+
     /// The level of this number: 1 to 5, and 128 for the simulated TEE, as the original numbers them.
     pub const fn from_level(level: u8) -> Option<Self> {
         Some(match level {
@@ -79,6 +97,24 @@ mod tests {
         assert_eq!(factors, [1_000_000, 1_000_000, 1_000_000, 800_000, 700_000, 1_000_000]);
         assert_eq!(Confidence::Five.of(Fixed::from_int(10)), Fixed::from_int(7));
         assert_eq!(Confidence::One.of(Fixed::MAX), Fixed::MAX);
+    }
+
+    #[test]
+    fn evidence_gives_a_level_and_a_limit_of_scores() {
+        use phala_messages::{Hash, Tee};
+        let of = |root, tcb| Confidence::from_attested(&Attested { tee: Tee::Tdx, root, tcb, measurement: Hash::default() });
+        assert_eq!(of(Root::Development, TcbStatus::OutOfDate), Confidence::Simulated);
+        let levels = [
+            TcbStatus::UpToDate,
+            TcbStatus::SWHardeningNeeded,
+            TcbStatus::ConfigurationNeeded,
+            TcbStatus::ConfigurationAndSWHardeningNeeded,
+            TcbStatus::OutOfDate,
+        ]
+        .map(|tcb| of(Root::Intel, tcb));
+        use Confidence::*;
+        assert_eq!(levels, [One, Three, Three, Four, Five]);
+        assert_eq!([One, Four, Five].map(|level| level.score_max().0), [1_048_576, 838_860, 734_003]);
     }
 
     #[test]

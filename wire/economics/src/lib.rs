@@ -50,6 +50,7 @@ mod slash;
 mod stake;
 mod wide;
 mod withdrawal;
+mod work;
 
 pub use budget::{BUDGET_PER_BLOCK_MAX, PERIOD_BLOCKS_MIN, Schedule, ScheduleError};
 pub use commission::{Commission, HighWater, NOTICE_BLOCKS, Rise, Split, split};
@@ -70,3 +71,4 @@ pub use share::{Earned, SumError, WorkIndex, WorkShare, part_of_budget, work_sha
 pub use slash::{FaultLevel, silent, stake_returned};
 pub use stake::{StakeError, admit, initial_value, stake_max, stake_min};
 pub use withdrawal::{Counter, Fill};
+pub use work::{Accrual, COOL_DOWN_MS_MAX, Cooling, PoolWork, SessionRecord, WorkRules, WorkRulesError};

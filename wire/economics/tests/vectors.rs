@@ -3,8 +3,8 @@
 
 use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
 use phala_economics::*;
-use phala_messages::{Account, PoolId};
-use phala_units::{BlockNumber, PHA, Planck};
+use phala_messages::{Account, PoolId, computation::SessionNumber};
+use phala_units::{BlockNumber, PHA, Planck, UnixMillis};
 use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
 
 fn path() -> PathBuf {
@@ -138,6 +138,25 @@ fn encoded_types_have_golden_bytes() {
     vectors.value("earned", &index.earned());
     session.fall_silent(&Parameters::DEFAULT, BlockNumber(20_000));
     vectors.value("session/silent", &session);
+    let mut record = SessionRecord {
+        number: SessionNumber(7),
+        pool: PoolId(4),
+        stake,
+        worth: session,
+        mark: Mark { iterations: 11_000, at_ms: 100_000 },
+        place: Some(3),
+        started: BlockNumber(10),
+        earned: Planck(9 * PHA),
+        cooling: None,
+    };
+    vectors.value("record/computes", &record);
+    let cooling = Cooling { until: UnixMillis(1_700_000_000_123), returned: Planck(4_999 * PHA), turn: 5 };
+    record = SessionRecord { place: None, cooling: Some(cooling), ..record };
+    vectors.value("record/cools", &record);
+    vectors.value("record/pool", &PoolWork { at_work: stake, returning: Planck(PHA) });
+    let (divided, paid) = (Planck(100 * PHA), Planck(99 * PHA));
+    vectors.value("record/accrual", &Accrual { index, through: BlockNumber(20_000), divided, paid });
+    vectors.value("rules", &WorkRules::DEFAULT);
     vectors.close();
 }
 

@@ -12,11 +12,12 @@ use crate::{
     anchor::SignedAnchor,
     collateral::Collateral,
     command::SealedCommand,
+    computation::{FaultProof, Heartbeat, ScoreReport},
     custody::{
         Complaint, Confirmation, DeliveryBatch, LogCommitment, OutputReport, Parameters, RootGeneration, Signed,
     },
     holders,
-    ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, ProgramId, WorkerId},
+    ids::{Account, ClusterId, CodeHash, GenesisHash, Hash, ParticipantKey, PoolId, ProgramId, WorkerId},
     lead::SignedLeadMessage,
     limits::CUSTODIANS_MAX,
     moves::{Keep, SignedMoved},
@@ -92,6 +93,9 @@ pub enum Call {
     /// Backups of key shares, and ceremonies.
     #[codec(index = 53)]
     Recovery(Box<Recovery>),
+    /// Sessions of workers.
+    #[codec(index = 60)]
+    Computation(Box<Computation>),
 }
 
 /// Calls of `pallet-utility`.
@@ -420,6 +424,73 @@ pub enum Recovery {
     TakeSeat {
         /// Signed by its instance.
         taken: Signed<SeatTaken>,
+    },
+}
+
+/// Calls of `pallet-computation`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Computation {
+    /// A pool's owner binds a worker to it.
+    #[codec(index = 0)]
+    Bind {
+        /// To which pool.
+        pool: PoolId,
+        /// Whom.
+        worker: WorkerId,
+        /// By the worker's identity, over its [`crate::computation::WorkConsent`].
+        consent: Signature,
+    },
+    /// The pool's owner lets a worker go, or the worker's stake cool down first.
+    #[codec(index = 1)]
+    Unbind {
+        /// Whom.
+        worker: WorkerId,
+    },
+    /// The pool's owner lets a worker compute.
+    #[codec(index = 2)]
+    Start {
+        /// Whom.
+        worker: WorkerId,
+        /// Planck of the pool's free stake.
+        stake: u128,
+    },
+    /// The pool's owner lets a worker stop; its stake cools down.
+    #[codec(index = 3)]
+    Stop {
+        /// Whom.
+        worker: WorkerId,
+    },
+    /// The pool's owner stakes more on a worker that computes.
+    #[codec(index = 4)]
+    Restart {
+        /// Whom.
+        worker: WorkerId,
+        /// The whole stake from now on, Planck.
+        stake: u128,
+    },
+    /// Anyone returns a stake that has cooled down.
+    #[codec(index = 5)]
+    Reclaim {
+        /// Whose session's.
+        worker: WorkerId,
+    },
+    /// A worker says how fast it is. Carries its own authority.
+    #[codec(index = 6)]
+    ReportScore {
+        /// Signed by its instance.
+        report: Signed<ScoreReport>,
+    },
+    /// A worker answers a challenge. Carries its own authority.
+    #[codec(index = 7)]
+    Heartbeat {
+        /// Signed by its instance.
+        heartbeat: Signed<Heartbeat>,
+    },
+    /// Anyone proves a fault, and has a part of what it costs.
+    #[codec(index = 8)]
+    ReportFault {
+        /// What the worker signed.
+        proof: Box<FaultProof>,
     },
 }
 

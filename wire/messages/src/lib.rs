@@ -20,6 +20,7 @@
 //! lead          worker → chain: who of a cluster leads
 //! copies        worker → worker: a program's sealed state, for the day the lead dies
 //! custody       gatekeeper → chain: how key shares are made, handed on and delivered
+//! computation   worker ↔ chain: scores, challenges, heartbeats; anyone → chain: proofs of faults
 //! recovery      gatekeeper, custodian → chain: backups of key shares, and the ceremony that brings them back
 //! release       worker → gatekeeper: a part of a program's key, and what is noted down of it
 //! refusal       chain → worker: why a message is not taken
@@ -44,6 +45,7 @@ pub mod attested;
 pub mod calls;
 pub mod collateral;
 pub mod command;
+pub mod computation;
 pub mod copies;
 pub mod custody;
 pub mod holders;

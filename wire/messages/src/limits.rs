@@ -92,6 +92,15 @@ pub const CUSTODIANS_MAX: u32 = 16;
 /// What an epoch came to, as the chain keeps it for recovery: 64 members and their polynomial are about 8 KiB.
 pub const EPOCH_OUTPUT_BYTES_MAX: u32 = 16 * 1024;
 
+/// A receipt in the proof of a fault: one of a command, with the longest path, has about 900 bytes.
+pub const RECEIPT_PROOF_BYTES_MAX: u32 = 1_024;
+/// Processes of a worker at work that the chain remembers, so that what one signed is still its worker's fault.
+pub const RECENT_PROCESSES_MAX: u32 = 8;
+/// Workers of one pool: their list is read whole when stake is called back.
+pub const POOL_WORKERS_MAX: u32 = 200;
+/// How old the block that a benchmark ended with may be, in blocks: so much longer than it says, at most, it was measured.
+pub const SCORE_BLOCK_AGE_MAX: u32 = 10;
+
 /// Blocks that a doubted lead has to show itself, and that lie between two doubts: one minute.
 pub const LEAD_PATIENCE_BLOCKS: u32 = 30;
 /// One piece of a copy on its way to another worker.

@@ -5,8 +5,8 @@
 //! `InvalidTransaction::Custom(n)`. Here that byte gets its meaning back.
 //!
 //! # Shape
-//! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs. 192–239: custody
-//! (216–222 belonged to requests for keys on chain, which are no more). 240–255: recovery.
+//! 0–127: the evidence was refused; `phala-evidence` names the rule. 128–159: the registry. 160–191: programs. 192–222: custody
+//! (217–222 belonged to requests for keys on chain, which are no more). 223–239: computation. 240–255: recovery.
 //!
 //! # Properties
 //! - Every code stands for one rule, for ever: a code is never given to another rule.
@@ -198,6 +198,27 @@ refusals! {
     DeliveryBlocks = 215, "the blocks of the batch are not after those of the last one and before the next block";
     /// No root has this generation.
     RootUnknown = 216, "no root of this generation";
+
+    /// Only a worker that works for a pool measures and answers.
+    WorkerUnbound = 223, "the worker is bound to no pool: its operator binds it first";
+    /// One score of each process.
+    ScoreStands = 224, "this process of the worker has given its score";
+    /// See `phala_economics::SCORE_MAX`; less where a machine is trusted less.
+    ScoreRange = 225, "the score is zero, or above the largest that the chain takes from this machine";
+    /// See [`crate::limits::SCORE_BLOCK_AGE_MAX`].
+    ScoreBlock = 226, "the measurement ended with no block of this chain, or with one that is too old: measure again";
+    /// A challenge is answered once.
+    NotChallenged = 227, "no such challenge waits for the worker's answer";
+    /// A heartbeat names the session that it belongs to.
+    SessionOther = 228, "the worker does not compute in this session";
+    /// See [`crate::computation::FaultProof`].
+    FaultUnproven = 229, "this does not prove the fault";
+    /// See [`crate::computation::WorkRecord::processes`].
+    FaultInstance = 230, "who signed is no process of the worker that the chain has seen at work";
+    /// One punishment for each fault.
+    FaultPunished = 231, "the fault has been punished";
+    /// Whoever has nothing at work cannot lose it.
+    NothingAtStake = 232, "the worker has no stake at work";
 
     /// No custodians were appointed, or others were since.
     CustodiansOther = 240, "these are not the custodians that are appointed now";

@@ -6,7 +6,7 @@
 
 use crate::{
     custody::{EpochNumber, RootGeneration, RoundNumber},
-    ids::{Account, ClusterId, Hash, ProgramId, WorkerId},
+    ids::{Account, ClusterId, Hash, PoolId, ProgramId, WorkerId},
     recovery::SetNumber,
     registration::Role,
 };
@@ -201,6 +201,31 @@ pub fn ceremony(root: RootGeneration) -> Vec<u8> {
 /// [`crate::recovery::OutcomeRecord`] of a root.
 pub fn ceremony_outcome(root: RootGeneration) -> Vec<u8> {
     entry("Recovery", "Outcomes", &[root.encode()])
+}
+
+/// [`crate::computation::WorkRecord`] of a worker that is bound to a pool.
+pub fn work(worker: &WorkerId) -> Vec<u8> {
+    entry("Computation", "Work", &[worker.encode()])
+}
+
+/// `phala_economics::SessionRecord`: the session of a worker that computes, or whose stake cools down.
+pub fn session(worker: &WorkerId) -> Vec<u8> {
+    entry("Computation", "Sessions", &[worker.encode()])
+}
+
+/// `phala_economics::PoolWork`: what of a pool is at work.
+pub fn pool_work(pool: PoolId) -> Vec<u8> {
+    entry("Computation", "PoolsAtWork", &[pool.encode()])
+}
+
+/// `phala_economics::Parameters`.
+pub fn work_parameters() -> Vec<u8> {
+    item("Computation", "Tariff")
+}
+
+/// `phala_economics::Schedule`.
+pub fn budget_schedule() -> Vec<u8> {
+    item("Computation", "Budget")
 }
 
 /// `frame_system::AccountInfo`: nonce and balance.

@@ -8,6 +8,7 @@ pub mod chain;
 mod caller;
 mod moving;
 mod runtime;
+mod working;
 
 pub use caller::{Caller, Fetched, request as caller_request, request_hash};
 pub use moving::{LabCustody, hash_of, other_probe};
@@ -330,6 +331,7 @@ impl Lab {
             head_age_ms_max: 60_000,
             poll_ms: 100,
             places: Places::default(),
+            lanes: 1,
         };
         let ports = Ports {
             clock: self.clock.clone(),

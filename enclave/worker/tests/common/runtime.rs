@@ -50,6 +50,8 @@ pub(super) struct Inner {
     registrations: u32,
     anchors: u32,
     pub(super) moves: u32,
+    pub(super) scores: u32,
+    pub(super) heartbeats: Vec<phala_messages::computation::Heartbeat>,
 }
 
 /// A network of one node and one cluster.
@@ -83,6 +85,8 @@ impl Network {
             registrations: 0,
             anchors: 0,
             moves: 0,
+            scores: 0,
+            heartbeats: Vec::new(),
         };
         Self { inner: Mutex::new(inner), clock }
     }
@@ -255,6 +259,7 @@ impl Inner {
             }
             [51, 7] => self.anchor(SignedAnchor::decode(&mut call).unwrap()),
             [51, 14] => self.take_lead(SignedLeadMessage::decode(&mut call).unwrap()),
+            [60, _] => self.work(index[1], call),
             other => panic!("no worker makes call {other:?}"),
         }
     }
