@@ -5,7 +5,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
     parameter_types,
     traits::{
-        ConstU32, ConstU128, GetCallMetadata as _, InstanceFilter, LinearStoragePrice, WithdrawReasons,
+        ConstU32, ConstU128, InstanceFilter, LinearStoragePrice, WithdrawReasons,
         fungible::HoldConsideration,
     },
 };
@@ -115,15 +115,33 @@ pub enum ProxyType {
     StakePoolManager,
 }
 
-/// The pallets whose calls run a pool and its workers, by their names in the runtime.
-const POOL_MANAGER_PALLETS: [&str; 3] = ["Registry", "Computation", "Pools"];
-/// Those of their calls that take PHA out; the owner itself makes them.
-const POOL_OWNER_CALLS: [&str; 6] =
-    ["contribute", "withdraw", "transfer_shares", "vault_contribute", "vault_withdraw", "create_vault"];
-
+/// Calls that run a pool and its workers. Those that take PHA out of the owner's hands, and those that end a pool, the owner makes itself.
 fn runs_a_pool(call: &RuntimeCall) -> bool {
-    let named = call.get_call_metadata();
-    POOL_MANAGER_PALLETS.contains(&named.pallet_name) && !POOL_OWNER_CALLS.contains(&named.function_name)
+    use pallet_computation::Call as Work;
+    use pallet_pools::Call as Pools;
+    match call {
+        RuntimeCall::Registry(_) => true,
+        RuntimeCall::Computation(call) => matches!(
+            call,
+            Work::bind { .. }
+                | Work::unbind { .. }
+                | Work::start { .. }
+                | Work::stop { .. }
+                | Work::restart { .. }
+                | Work::reclaim { .. }
+        ),
+        RuntimeCall::Pools(call) => matches!(
+            call,
+            Pools::create_stake_pool { .. }
+                | Pools::set_commission { .. }
+                | Pools::set_cap { .. }
+                | Pools::set_description { .. }
+                | Pools::add_to_list { .. }
+                | Pools::remove_from_list { .. }
+                | Pools::settle_vault { .. }
+        ),
+        _ => false,
+    }
 }
 
 impl InstanceFilter<RuntimeCall> for ProxyType {

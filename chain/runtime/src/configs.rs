@@ -190,6 +190,10 @@ impl pallet_programs::Workers for Registered {
         Registry::registered(worker, Role::Worker).is_some()
     }
 
+    fn deposed(worker: &WorkerId) {
+        Computation::punish_absence(worker);
+    }
+
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(worker: &WorkerId, instance: &InstanceKey) {
         pallet_registry::benchmarking::admit::<Runtime>(worker, instance);
@@ -322,22 +326,4 @@ impl pallet_key_recovery::Config for Runtime {
     type AdminOrigin = crate::origins::Referendum;
     type CareOrigin = crate::origins::CouncilTwoThirds;
     type WeightInfo = pallet_key_recovery::weights::SubstrateWeight<Runtime>;
-}
-
-parameter_types! {
-    pub const PoolsId: frame_support::PalletId = frame_support::PalletId(*b"phala/po");
-    /// The treasury: what is slashed, and rewards that no pool can take.
-    pub TreasuryAccount: AccountId = sp_runtime::traits::AccountIdConversion::into_account_truncating(
-        &frame_support::PalletId(*b"py/trsry")
-    );
-}
-
-impl pallet_pools::Config for Runtime {
-    type Currency = Balances;
-    // Nobody computes for a pool yet.
-    type Sessions = ();
-    type PalletId = PoolsId;
-    type SlashTo = TreasuryAccount;
-    type UnclaimedTo = TreasuryAccount;
-    type WeightInfo = pallet_pools::weights::SubstrateWeight<Runtime>;
 }

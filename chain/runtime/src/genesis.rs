@@ -16,7 +16,7 @@
 //! `balances` and `vesting` instead, and validators in `staking.stakers` and `session.keys`, a council in `elections.members`, a
 //! committee in `technicalMembership.members`. What it leaves as it is only a referendum can move.
 
-use crate::{AccountId, constants::*, opaque::SessionKeys};
+use crate::constants::*;
 use alloc::{vec, vec::Vec};
 use phala_messages::{custody::Parameters, recovery::RecoveryParameters};
 #[cfg(not(feature = "production"))]
@@ -54,6 +54,8 @@ pub const SLASH_REWARD: sp_runtime::Perbill = sp_runtime::Perbill::from_percent(
 #[cfg(not(feature = "production"))]
 mod development {
     use super::*;
+    use crate::{AccountId, opaque::SessionKeys, token};
+    use frame_support::traits::Get;
     use phala_evidence::DEVELOPMENT_ROOT_DER;
     use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
@@ -87,7 +89,12 @@ mod development {
         custody: Parameters,
         recovery: RecoveryParameters,
     ) -> Value {
-        let accounts: Vec<AccountId> = Sr25519Keyring::well_known().map(|key| key.to_account_id()).collect();
+        let people = Sr25519Keyring::well_known().map(|key| (key.to_account_id(), ENDOWMENT));
+        let pots = [
+            (token::pot(token::REWARDS), SUPPLY / 100 * 70),
+            (token::TreasuryAccount::get(), EXISTENTIAL_DEPOSIT),
+        ];
+        let balances: Vec<(AccountId, u128)> = people.chain(pots).collect();
         let keys: Vec<_> = validators
             .iter()
             .map(|(account, finality)| {
@@ -97,7 +104,7 @@ mod development {
             })
             .collect();
         json!({
-            "balances": { "balances": accounts.iter().map(|account| (account, ENDOWMENT)).collect::<Vec<_>>() },
+            "balances": { "balances": balances },
             "babe": { "epochConfig": EPOCH_CONFIGURATION },
             "session": { "keys": keys },
             "staking": {

@@ -4,7 +4,7 @@ use crate::{constants::*, origins::*, voting::Voting, *};
 use frame_support::{
     PalletId, parameter_types,
     traits::{
-        ConstBool, ConstU32, ConstU128, Contains, EitherOf, EitherOfDiverse, EqualPrivilegeOnly, GetCallMetadata,
+        ConstBool, ConstU32, ConstU128, Contains, EitherOf, EitherOfDiverse, EqualPrivilegeOnly,
         LockIdentifier,
         tokens::{PayFromAccount, UnityAssetBalanceConversion},
     },
@@ -200,9 +200,6 @@ impl pallet_tips::Config for Runtime {
     type WeightInfo = pallet_tips::weights::SubstrateWeight<Runtime>;
 }
 
-/// Pallets, by their names in the runtime, whose calls go on too: machines that work must be able to say so.
-const GO_ON_TOO: [&str; 1] = ["Computation"];
-
 /// Calls that go on while money stands still: everything that keeps machines, keys, programs and votes alive. What moves PHA
 /// between people, or out of a pool, a stake or the treasury, waits.
 pub struct GoesOn;
@@ -219,6 +216,7 @@ impl Contains<RuntimeCall> for GoesOn {
             | RuntimeCall::Programs(_)
             | RuntimeCall::Custody(_)
             | RuntimeCall::Recovery(_)
+            | RuntimeCall::Computation(_)
             | RuntimeCall::Council(_)
             | RuntimeCall::TechnicalCommittee(_)
             | RuntimeCall::TechnicalMembership(_)
@@ -233,7 +231,7 @@ impl Contains<RuntimeCall> for GoesOn {
             | RuntimeCall::Proxy(_) => true,
             #[cfg(not(feature = "production"))]
             RuntimeCall::Sudo(_) => true,
-            other => GO_ON_TOO.contains(&other.get_call_metadata().pallet_name),
+            _ => false,
         }
     }
 }

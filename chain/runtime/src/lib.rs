@@ -38,6 +38,7 @@ pub mod origins;
 pub mod token;
 pub mod validators;
 pub mod voting;
+pub mod work;
 
 use alloc::{borrow::Cow, vec::Vec};
 use sp_runtime::{
@@ -160,6 +161,7 @@ frame_support::construct_runtime!(
         Programs: pallet_programs = 51,
         Custody: pallet_custody = 52,
         Recovery: pallet_key_recovery = 53,
+        Computation: pallet_computation = 60,
         Pools: pallet_pools = 61,
     }
 );

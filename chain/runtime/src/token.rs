@@ -12,7 +12,7 @@ use alloc::{vec, vec::Vec};
 use frame_support::{
     PalletId,
     traits::{
-        Imbalance, OnUnbalanced, TypedGet,
+        Imbalance, OnUnbalanced,
         fungible::{Balanced, Credit, Debt, Inspect, Mutate},
         tokens::{Fortitude, Preservation},
     },
@@ -84,14 +84,9 @@ impl Allocation {
     }
 }
 
-/// The treasury's account.
-pub struct TreasuryAccount;
-
-impl TypedGet for TreasuryAccount {
-    type Type = AccountId;
-    fn get() -> AccountId {
-        Treasury::account_id()
-    }
+frame_support::parameter_types! {
+    /// The treasury's account.
+    pub TreasuryAccount: AccountId = Treasury::account_id();
 }
 
 /// Takes what nobody owns any more: slashes, dust, forfeited bonds.
