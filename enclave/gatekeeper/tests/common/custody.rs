@@ -134,7 +134,10 @@ impl Custody {
         }
         let approved = |one: &&Member| !self.cheats.contains(&one.gatekeeper);
         let trusted: Vec<_> = present.iter().filter(approved).copied().collect();
-        let dealers = if trusted.len() as u32 >= epoch.threshold { trusted } else { present };
+        // A round for this epoch that was given up: one of the trusted may lack its key share.
+        let was_tried = self.newest > epoch.round;
+        let can_do_without = trusted.len() as u32 >= epoch.threshold && !was_tried;
+        let dealers = if can_do_without { trusted } else { present };
         self.open(Purpose::Reshare, Some(epoch), dealers, players, now);
     }
 
