@@ -159,7 +159,7 @@ impl<T: Config> Pallet<T> {
             return None;
         }
         let trusted: Vec<_> = present.iter().filter(|dealer| Self::is_trusted(&dealer.gatekeeper)).copied().collect();
-        let can_do_without = trusted.len() as u32 >= epoch.threshold && !Self::was_tried(&epoch);
+        let can_do_without = trusted.len() as u32 >= epoch.threshold && !Self::was_tried_by_trusted(&epoch);
         let dealers = if can_do_without { trusted } else { present };
         Some(Due { purpose: Purpose::Reshare, root: epoch.root, previous: Some(epoch), dealers, players })
     }
@@ -172,13 +172,15 @@ impl<T: Config> Pallet<T> {
         staying.chain(joining).take(count as usize).copied().collect()
     }
 
-    /// Whether a round that was to hand this epoch on was given up. Then one of those who are trusted may lack its key share, and
-    /// everybody who is present deals: a dealing is verified whoever made it, and more dealers never raise the number of logs
-    /// that are required above the epoch's threshold.
-    fn was_tried(epoch: &EpochRecord) -> bool {
+    /// Whether a round in which only trusted members dealt was given up since this epoch began. Then one of them may lack its key
+    /// share, and everybody who is present deals: a dealing is verified whoever made it, and more dealers do not raise the
+    /// number of logs that are required.
+    fn was_tried_by_trusted(epoch: &EpochRecord) -> bool {
         let newest = NewestRound::<T>::get();
         let later = (epoch.round.0.saturating_add(1)..=newest.0).rev().take(ROUNDS_KEPT as usize);
-        later.filter_map(|number| Rounds::<T>::get(RoundNumber(number))).any(|round| round.root == epoch.root)
+        later.filter_map(|number| Rounds::<T>::get(RoundNumber(number))).any(|round| {
+            round.root == epoch.root && round.dealers.iter().all(|dealer| Self::is_trusted(&dealer.gatekeeper))
+        })
     }
 
     /// Whether the dealer was neither expelled nor proven to cheat.

@@ -168,10 +168,7 @@ pub type Held = BTreeMap<RootGeneration, Option<EpochNumber>>;
 type Roots = BTreeMap<RootGeneration, RootView>;
 type Epochs = BTreeMap<EpochNumber, Arc<EpochRecord>>;
 
-async fn round_view(
-    reader: &mut Reader<'_>,
-    number: RoundNumber,
-) -> Result<Option<Arc<RoundView>>, ObserveError> {
+async fn round_view(reader: &mut Reader<'_>, number: RoundNumber) -> Result<Option<Arc<RoundView>>, ObserveError> {
     reader.fetch([storage::round(number), storage::round_logs(number)]).await?;
     let record = reader.get("round", storage::round(number)).await?;
     let logs = reader.get("logs", storage::round_logs(number)).await?.unwrap_or_default();

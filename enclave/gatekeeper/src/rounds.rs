@@ -44,9 +44,7 @@ use phala_messages::{
         OutputReport, Phase, Places, Polynomial, RootGeneration, RoundNumber, RoundRecord, contains, place_of, with,
     },
 };
-use phala_threshold::{
-    DealerLog, Dealing, Output, PartialKey, ParticipantKey, Round, RoundTerms, Signer, TermsError,
-};
+use phala_threshold::{DealerLog, Dealing, Output, PartialKey, ParticipantKey, Round, RoundTerms, Signer, TermsError};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

@@ -18,8 +18,8 @@ use phala_enclave_gatekeeper::{release::Facts, rounds::Say};
 use phala_messages::{
     Account, ClusterRecord, InstanceKey, Refusal, Registration, Role, TransportKey, WorkerId,
     custody::{
-        Candidacy, Complaint, CustodyMessage, EpochNumber, EpochRecord, Member, Parameters, RootGeneration, RootRecord,
-        RoundLogs, RoundNumber, RoundRecord, Signed, ROUNDS_KEPT,
+        Candidacy, Complaint, CustodyMessage, EpochNumber, EpochRecord, Member, Parameters, ROUNDS_KEPT,
+        RootGeneration, RootRecord, RoundLogs, RoundNumber, RoundRecord, Signed,
     },
     release::KeyQuery,
     storage,

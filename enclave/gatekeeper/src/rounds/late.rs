@@ -31,7 +31,6 @@ impl Rounds {
     /// Whether this gatekeeper should hold a key share of `epoch` and does not.
     pub(super) fn is_late(&self, view: &View, root: RootGeneration, epoch: EpochNumber) -> bool {
         let current = view.roots.get(&root).and_then(|seen| seen.epoch.as_ref());
-        current.is_some_and(|current| current.epoch == epoch)
-            && self.shares.epoch(root).is_none_or(|held| held < epoch)
+        current.is_some_and(|current| current.epoch == epoch) && self.shares.epoch(root).is_none_or(|held| held < epoch)
     }
 }

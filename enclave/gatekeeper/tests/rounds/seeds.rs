@@ -70,4 +70,3 @@ fn whatever_goes_wrong_nothing_is_said_twice_and_the_key_stays_seeds_100_to_149(
 fn whatever_goes_wrong_nothing_is_said_twice_and_the_key_stays_seeds_150_to_199() {
     run_all(150..200);
 }
-

@@ -561,4 +561,3 @@ pub fn stored_epoch(n: usize, vault: &Arc<LabVault>) -> Option<EpochNumber> {
     let bytes = open(n, &vault.contents(), "gatekeeper/share/0")?;
     Some(EpochNumber::decode(&mut bytes.as_slice()).unwrap())
 }
-
