@@ -84,6 +84,9 @@ mod development {
     /// As many gatekeepers as validators; everything else as it counts.
     const CUSTODY_LOCAL: Parameters = Parameters { members: 4, members_min: 3, ..CUSTODY };
 
+    /// Stake comes back two minutes after its worker has stopped.
+    const COOL_DOWN_MS_DEV: u64 = 120_000;
+
     pub fn preset(
         validators: &[(Sr25519Keyring, Ed25519Keyring)],
         custody: Parameters,
@@ -121,6 +124,7 @@ mod development {
             "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
             "custody": { "parameters": custody },
             "recovery": { "parameters": recovery },
+            "computation": { "coolDownMs": COOL_DOWN_MS_DEV },
         })
     }
 
