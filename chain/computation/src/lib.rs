@@ -54,7 +54,6 @@ mod tests_of_figures;
 mod tests_of_scale;
 #[cfg(test)]
 mod tests_of_simulation;
-#[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
 

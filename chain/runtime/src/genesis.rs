@@ -55,7 +55,6 @@ pub const SLASH_REWARD: sp_runtime::Perbill = sp_runtime::Perbill::from_percent(
 mod development {
     use super::*;
     use crate::{AccountId, opaque::SessionKeys, token};
-    use frame_support::traits::Get;
     use phala_evidence::DEVELOPMENT_ROOT_DER;
     use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 

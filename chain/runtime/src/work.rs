@@ -13,7 +13,7 @@ use crate::{
 };
 use frame_support::{
     PalletId, parameter_types,
-    traits::{ConstU32, Get},
+    traits::ConstU32,
     weights::Weight,
 };
 use pallet_computation::WeightInfo as _;
