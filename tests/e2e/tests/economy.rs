@@ -8,7 +8,7 @@ use frame_system::EventRecord;
 use phala_e2e::{NO_GATEKEEPERS, Network, Process};
 use phala_runtime::{AccountId, Hash, Runtime, RuntimeEvent};
 use serde_json::{Value, json};
-use sp_core::hashing::twox_128;
+use sp_crypto_hashing::twox_128;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
