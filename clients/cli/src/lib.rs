@@ -13,6 +13,7 @@ mod local;
 mod output;
 mod signer;
 mod templates;
+mod transact;
 mod verbs;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -63,6 +64,8 @@ enum Verb {
     Programs(verbs::programs::Programs),
     Verify(verbs::verify::Verify),
     Worker(verbs::worker::Worker),
+    Pool(verbs::pool::Pool),
+    Vault(verbs::vault::Vault),
     Gatekeeper(verbs::gatekeeper::Gatekeeper),
     Recovery(verbs::recovery::Recovery),
     Account(verbs::account::Account),
@@ -128,6 +131,8 @@ async fn run(verb: Verb, context: &Context) -> Outcome {
         Verb::Programs(verb) => verb.run(context).await,
         Verb::Verify(verb) => verb.run(context),
         Verb::Worker(verb) => verb.run(context).await,
+        Verb::Pool(verb) => verb.run(context).await,
+        Verb::Vault(verb) => verb.run(context).await,
         Verb::Gatekeeper(verb) => verb.run(context).await,
         Verb::Recovery(verb) => verb.run(context).await,
         Verb::Account(verb) => verb.run(context).await,
