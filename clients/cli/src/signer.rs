@@ -27,6 +27,14 @@ impl SignerArguments {
         Self { account: std::env::var("PHALA_ACCOUNT").ok().filter(|account| !account.is_empty()) }
     }
 
+    /// Who signs on `network`, where no key is needed: an address will do.
+    pub fn account_only(&self, network: &Network) -> Outcome<Account> {
+        match &self.account {
+            Some(account) => account_of(account),
+            None => Ok(self.key(network)?.account()),
+        }
+    }
+
     /// The key that signs on `network`.
     pub fn key(&self, network: &Network) -> Outcome<KeyPair> {
         match &self.account {

@@ -69,16 +69,11 @@ impl SendArguments {
 
     /// Who signs.
     fn signing(&self, client: &Client) -> Outcome<Account> {
-        match &self.signer.account {
-            // What is only asked needs no key.
-            Some(account) if self.dry_run => signer::account_of(account),
-            _ => Ok(self.signer.key(client.network())?.account()),
+        // What is only asked needs no key.
+        match self.dry_run {
+            true => self.signer.account_only(client.network()),
+            false => Ok(self.signer.key(client.network())?.account()),
         }
-    }
-
-    /// Whether nothing is to be sent.
-    pub const fn is_dry(&self) -> bool {
-        self.dry_run
     }
 
     /// Does what is planned, and gives where. None: it was only asked about, and told.

@@ -14,7 +14,7 @@ use crate::{
 use codec::Encode;
 use phala_messages::{
     Account, BlockRef,
-    ledgers::{Hold, Lock, MultisigCall, ProxyDefinition, VestingSchedule},
+    ledgers::{Hold, IdentityRecord, Lock, MultisigCall, ProxyDefinition, VestingSchedule},
     storage,
 };
 use phala_units::Planck;
@@ -121,6 +121,14 @@ impl Client {
     /// [`ChainError`].
     pub async fn proxies(&self, account: &Account) -> Result<(Vec<ProxyDefinition>, Planck), ChainError> {
         Ok(self.one(storage::proxies(account), "proxies").await?.unwrap_or_default())
+    }
+
+    /// Who an account says that it is.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn identity(&self, account: &Account) -> Result<Option<IdentityRecord>, ChainError> {
+        self.one(storage::identity(account), "an identity").await
     }
 
     /// A call of a shared account that waits for others to agree.

@@ -496,8 +496,33 @@ impl Encode for Line {
     }
 }
 
+impl Decode for Line {
+    /// What is only a hash of something says nothing here.
+    fn decode<I: codec::Input>(input: &mut I) -> Result<Self, codec::Error> {
+        match input.read_byte()? {
+            0 => Ok(Self::default()),
+            tag @ 1..=33 => {
+                let mut bytes = alloc::vec![0; usize::from(tag).saturating_sub(1)];
+                input.read(&mut bytes)?;
+                Ok(Self(bytes))
+            }
+            34..=37 => {
+                input.read(&mut [0; 32])?;
+                Ok(Self::default())
+            }
+            _ => Err("no such line".into()),
+        }
+    }
+}
+
+impl core::fmt::Display for Line {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&alloc::string::String::from_utf8_lossy(&self.0))
+    }
+}
+
 /// What somebody says of themselves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Person {
     /// Whatever else, by name.
     pub additional: Vec<(Line, Line)>,
@@ -545,4 +570,30 @@ pub enum SafeMode {
     /// No more.
     #[codec(index = 4)]
     ForceExit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codec::DecodeAll;
+
+    #[test]
+    fn the_longest_line_is_one_and_a_longer_one_is_none() {
+        let longest = "x".repeat(LINE_BYTES_MAX);
+        let line = Line::new(&longest).unwrap();
+        assert_eq!(Line::decode_all(&mut &line.encode()[..]), Ok(line));
+        assert_eq!(Line::new(&(longest + "x")), None);
+    }
+
+    #[test]
+    fn a_line_survives_being_written_and_read() {
+        for text in ["", "Ada", "ünïcode"] {
+            let line = Line::new(text).unwrap();
+            assert_eq!(Line::decode_all(&mut &line.encode()[..]), Ok(line.clone()));
+            assert_eq!(alloc::format!("{line}"), text);
+        }
+        let hashed = [[35].as_slice(), &[7; 32]].concat();
+        assert_eq!(Line::decode_all(&mut &hashed[..]), Ok(Line::default()));
+        assert!(Line::decode_all(&mut &[38][..]).is_err());
+    }
 }

@@ -3,7 +3,7 @@
 //! Each type has the shape of the pallet's own, which the runtime's tests hold it against. They are only read: the chain writes its own.
 
 use crate::{
-    holders::ProxyType,
+    holders::{Person, ProxyType},
     ids::{Account, Hash, WorkerId},
 };
 use alloc::vec::Vec;
@@ -65,6 +65,36 @@ pub struct ProxyDefinition {
     pub kind: ProxyType,
     /// Blocks between announcing and doing.
     pub delay_blocks: u32,
+}
+
+/// What a registrar found of what somebody says of themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Judgement {
+    /// Nothing.
+    Unknown,
+    /// It was paid for looking: Planck.
+    FeePaid(u128),
+    /// It seems right.
+    Reasonable,
+    /// It is right.
+    KnownGood,
+    /// It was right.
+    OutOfDate,
+    /// It is too vague.
+    LowQuality,
+    /// It is wrong.
+    Erroneous,
+}
+
+/// Who an account says that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct IdentityRecord {
+    /// What registrars found, by their number.
+    pub judgements: Vec<(u32, Judgement)>,
+    /// Planck, held for it.
+    pub deposit: u128,
+    /// What it says.
+    pub person: Person,
 }
 
 /// A call that waits for others to agree.

@@ -45,6 +45,11 @@ pub fn proxies(account: &Account) -> Vec<u8> {
     twox("Proxy", "Proxies", &[account.encode()])
 }
 
+/// [`crate::ledgers::IdentityRecord`] of an account.
+pub fn identity(account: &Account) -> Vec<u8> {
+    twox("Identity", "IdentityOf", &[account.encode()])
+}
+
 /// [`crate::ledgers::MultisigCall`] that waits for agreement, by its account and the hash of the call.
 pub fn multisig_call(account: &Account, call_hash: &Hash) -> Vec<u8> {
     let mut out = twox("Multisig", "Multisigs", &[account.encode()]);

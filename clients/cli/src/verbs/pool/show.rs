@@ -215,7 +215,7 @@ fn position_json(position: &Position) -> Value {
 pub(super) async fn positions(at: &At<'_>, account: Option<&str>) -> Outcome {
     let account = match account {
         Some(account) => signer::account_of(account)?,
-        None => signer::SignerArguments::from_environment().key(at.client.network())?.account(),
+        None => signer::SignerArguments::from_environment().account_only(at.client.network())?,
     };
     let positions = at.client.positions(&account).await?;
     let total = positions.iter().map(|position| position.pool.worth(position.holding.shares()).0);
