@@ -1,4 +1,7 @@
-//! `phala worker`: which workers there are, whose programs they run, and who of a cluster leads.
+//! `phala worker`: which workers there are, whose programs they run, who of a cluster leads, and what they earn.
+
+mod compute;
+mod faults;
 
 use crate::{
     Context,
@@ -12,7 +15,7 @@ use phala_sdk::{Applied, Client, Head, KeyPair, assign_worker_call, unassign_wor
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// See which workers there are and who of them leads; give one to a cluster, or take it away
+/// See which workers there are, give one to a cluster, and let it compute for a pool
 #[derive(clap::Args)]
 pub struct Worker {
     #[command(subcommand)]
@@ -42,6 +45,8 @@ enum Action {
         #[command(flatten)]
         signer: SignerArguments,
     },
+    #[command(flatten)]
+    Compute(compute::Action),
 }
 
 impl Worker {
@@ -60,6 +65,7 @@ impl Worker {
                 let id = find(&look(&client).await?, &worker)?;
                 unassign(context, &client, &signer.key(client.network())?, id).await
             }
+            Some(Action::Compute(action)) => action.run(context, &client).await,
         }
     }
 }
