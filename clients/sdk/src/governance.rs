@@ -128,6 +128,17 @@ impl Client {
         Ok(all.filter_map(|(number, referendum)| Some(ReferendumState { number, referendum: referendum? })).collect())
     }
 
+    /// All PHA that could vote.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn electorate(&self) -> Result<Planck, ChainError> {
+        let (_, values) = self.read_raw(&[storage::total_issuance(), storage::inactive_issuance()]).await?;
+        let total: u128 = decode(&values, 0, "what there is")?.unwrap_or_default();
+        let inactive: u128 = decode(&values, 1, "what takes no part")?.unwrap_or_default();
+        Ok(Planck(total.saturating_sub(inactive)))
+    }
+
     /// One referendum.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::{
 use phala_messages::{
     Account,
     holders::Payee,
-    ledgers::{ActiveEra, EraPoints, Exposure, Nominations, StakeLedger, ValidatorPrefs},
+    ledgers::{ActiveEra, EraPoints, Exposure, Nominations, SlashingSpans, StakeLedger, ValidatorPrefs},
     storage,
 };
 use phala_units::Planck;
@@ -87,6 +87,15 @@ impl Client {
             era: decode(&values, 5, "the era")?,
             elected: validators.contains(account),
         })
+    }
+
+    /// How often a stake was slashed, as withdrawing it must say: spans of eras between slashes.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn slashing_spans(&self, account: &Account) -> Result<u32, ChainError> {
+        let spans: Option<SlashingSpans> = self.one(storage::slashing_spans(account), "slashes").await?;
+        Ok(spans.map_or(0, |spans| u32::try_from(spans.prior.len()).unwrap_or(u32::MAX).saturating_add(1)))
     }
 
     /// The validators of this session, and the era.

@@ -170,6 +170,19 @@ pub struct Nominations {
     pub suppressed: bool,
 }
 
+/// When a stake was slashed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SlashingSpans {
+    /// The current span.
+    pub index: u32,
+    /// The era that it began in.
+    pub last_start: u32,
+    /// The era of the last slash that took something.
+    pub last_slash: u32,
+    /// Spans before it.
+    pub prior: Vec<u32>,
+}
+
 /// The era that is being paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ActiveEra {

@@ -25,6 +25,16 @@ fn plain(pallet: &str, name: &str, key: &impl Encode) -> Vec<u8> {
     out
 }
 
+/// `u128`, Planck: all that there is.
+pub fn total_issuance() -> Vec<u8> {
+    item("Balances", "TotalIssuance")
+}
+
+/// `u128`, Planck: what of it can take no part in anything.
+pub fn inactive_issuance() -> Vec<u8> {
+    item("Balances", "InactiveIssuance")
+}
+
 /// List of [`crate::ledgers::Lock`]s on an account.
 pub fn locks(account: &Account) -> Vec<u8> {
     entry("Balances", "Locks", &[account.encode()])
@@ -141,6 +151,11 @@ pub fn validator_prefs(account: &Account) -> Vec<u8> {
 /// [`crate::ledgers::Nominations`] of an account.
 pub fn nominations(account: &Account) -> Vec<u8> {
     twox("Staking", "Nominators", &[account.encode()])
+}
+
+/// [`crate::ledgers::SlashingSpans`] of an account that was slashed.
+pub fn slashing_spans(account: &Account) -> Vec<u8> {
+    twox("Staking", "SlashingSpans", &[account.encode()])
 }
 
 /// [`crate::ledgers::ActiveEra`].
