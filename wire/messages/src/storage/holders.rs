@@ -263,10 +263,6 @@ pub fn election_vote(account: &Account) -> Vec<u8> {
     twox("Elections", "Voting", &[account.encode()])
 }
 
-/// `u32`: spends from the treasury that were ever granted.
-pub fn treasury_count() -> Vec<u8> {
-    item("Treasury", "ProposalCount")
-}
 
 /// List of `u32`: spends that wait for the treasury's next payment.
 pub fn treasury_approvals() -> Vec<u8> {

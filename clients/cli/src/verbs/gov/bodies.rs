@@ -157,7 +157,7 @@ pub async fn moved(
     let motion = holders::Body::Propose { threshold, call: Box::new(call), bytes };
     let happens = match threshold {
         0 | 1 => "it happens at once: nobody else must agree".into(),
-        _ => format!("it waits until {threshold} of {} agree; you have by moving it, once you vote", members.len()),
+        _ => format!("it waits until {threshold} of {} agree; moving it is no vote", members.len()),
     };
     Ok(Plan::new(body_call(body, motion), format!("move in {}: {does}", body.name()), fields).change(happens))
 }
