@@ -150,12 +150,8 @@ mod tests {
     use phala_units::PHA;
 
     fn balances(free: u128, reserved: u128, frozen: u128) -> Balances {
-        let state = AccountState {
-            free: Planck(free * PHA),
-            reserved: Planck(reserved * PHA),
-            frozen: Planck(frozen * PHA),
-            ..AccountState::default()
-        };
+        let mut state = AccountState::default();
+        (state.free, state.reserved, state.frozen) = (Planck(free * PHA), Planck(reserved * PHA), Planck(frozen * PHA));
         Balances { state, locks: vec![], holds: vec![], vesting: vec![], block: BlockRef::default() }
     }
 

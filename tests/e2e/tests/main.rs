@@ -9,6 +9,7 @@ mod canary;
 mod components;
 mod copies;
 mod crashes;
+mod economy_guides;
 mod gatekeepers;
 mod handover;
 mod hostile;

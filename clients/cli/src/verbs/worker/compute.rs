@@ -1,6 +1,6 @@
 //! Work: bind a worker to a pool, let it compute with the pool's stake, see what it earns.
 
-use super::{faults, find, look};
+use super::{faults, named};
 use crate::{
     Context,
     arguments::{amount, duration},
@@ -26,14 +26,14 @@ const POLL: Duration = Duration::from_secs(2);
 /// What is done for work.
 #[derive(clap::Subcommand)]
 pub enum Action {
-    /// Show what a worker has at stake and earns: score, V, share, pay. For example: phala worker show http://127.0.0.1:8701
+    /// Show what a worker has at stake and earns: score, V, share, pay. For example: phala worker show worker-1
     Show {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
     },
-    /// Bind a worker to a pool of yours, with its consent: it was started with --operator and your account. For example: phala worker bind http://127.0.0.1:8701 0
+    /// Bind a worker to a pool of yours, with its consent: it was started with --operator and your account. For example: phala worker bind worker-1 0
     Bind {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         /// Your stake pool's number
         pool: u64,
@@ -43,9 +43,9 @@ pub enum Action {
         #[command(flatten)]
         send: SendArguments,
     },
-    /// Let a worker compute with its pool's stake. For example: phala worker start http://127.0.0.1:8701 --stake 5000PHA --wait 5m
+    /// Let a worker compute with its pool's stake. For example: phala worker start worker-1 --stake 5000PHA --wait 5m
     Start {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         /// How much of what is free in its pool: 5000PHA, or `least` for what its score needs
         #[arg(long, value_parser = stake)]
@@ -56,16 +56,16 @@ pub enum Action {
         #[command(flatten)]
         send: SendArguments,
     },
-    /// Let a worker stop; its stake cools down for a week. For example: phala worker stop http://127.0.0.1:8701
+    /// Let a worker stop; its stake cools down for a week. For example: phala worker stop worker-1
     Stop {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         #[command(flatten)]
         send: SendArguments,
     },
-    /// Stake more on a worker that computes, without cooling down. For example: phala worker restart http://127.0.0.1:8701 --stake 8000PHA
+    /// Stake more on a worker that computes, without cooling down. For example: phala worker restart worker-1 --stake 8000PHA
     Restart {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         /// The whole stake from now on: 8000PHA
         #[arg(long, value_parser = amount)]
@@ -73,16 +73,16 @@ pub enum Action {
         #[command(flatten)]
         send: SendArguments,
     },
-    /// Bring a stake back that has cooled down; the chain does so by itself, anyone may hasten it. For example: phala worker reclaim http://127.0.0.1:8701
+    /// Bring a stake back that has cooled down; the chain does so by itself, anyone may hasten it. For example: phala worker reclaim worker-1
     Reclaim {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         #[command(flatten)]
         send: SendArguments,
     },
-    /// Let a worker go; one that computes is stopped, and goes when its stake is back. For example: phala worker unbind http://127.0.0.1:8701
+    /// Let a worker go; one that computes is stopped, and goes when its stake is back. For example: phala worker unbind worker-1
     Unbind {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         #[command(flatten)]
         send: SendArguments,
@@ -163,10 +163,6 @@ impl Action {
             Self::Report { fault } => fault.run(context, client).await,
         }
     }
-}
-
-async fn named(client: &Client, worker: &str) -> Outcome<WorkerId> {
-    find(&look(client).await?, worker)
 }
 
 fn call(call: Computation) -> Call {
