@@ -55,7 +55,6 @@ pub const SLASH_REWARD: sp_runtime::Perbill = sp_runtime::Perbill::from_percent(
 mod development {
     use super::*;
     use crate::{AccountId, opaque::SessionKeys, token};
-    use frame_support::traits::Get;
     use phala_evidence::DEVELOPMENT_ROOT_DER;
     use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
@@ -84,16 +83,17 @@ mod development {
     /// As many gatekeepers as validators; everything else as it counts.
     const CUSTODY_LOCAL: Parameters = Parameters { members: 4, members_min: 3, ..CUSTODY };
 
+    /// Stake comes back two minutes after its worker has stopped.
+    const COOL_DOWN_MS_DEV: u64 = 120_000;
+
     pub fn preset(
         validators: &[(Sr25519Keyring, Ed25519Keyring)],
         custody: Parameters,
         recovery: RecoveryParameters,
     ) -> Value {
         let people = Sr25519Keyring::well_known().map(|key| (key.to_account_id(), ENDOWMENT));
-        let pots = [
-            (token::pot(token::REWARDS), SUPPLY / 100 * 70),
-            (token::TreasuryAccount::get(), EXISTENTIAL_DEPOSIT),
-        ];
+        let pots =
+            [(token::pot(token::REWARDS), SUPPLY / 100 * 70), (token::TreasuryAccount::get(), EXISTENTIAL_DEPOSIT)];
         let balances: Vec<(AccountId, u128)> = people.chain(pots).collect();
         let keys: Vec<_> = validators
             .iter()
@@ -121,6 +121,7 @@ mod development {
             "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
             "custody": { "parameters": custody },
             "recovery": { "parameters": recovery },
+            "computation": { "coolDownMs": COOL_DOWN_MS_DEV },
         })
     }
 

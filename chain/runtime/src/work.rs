@@ -9,13 +9,9 @@
 //! ```
 
 use crate::{
-    AccountId, Babe, Balances, Computation, Pools, Registry, Runtime, Timestamp, configs::Registered, constants::*, token,
+    AccountId, Balances, Computation, Pools, Registry, Runtime, Timestamp, configs::Registered, constants::*, token,
 };
-use frame_support::{
-    PalletId, parameter_types,
-    traits::{ConstU32, Get},
-    weights::Weight,
-};
+use frame_support::{PalletId, parameter_types, traits::ConstU32, weights::Weight};
 use pallet_computation::WeightInfo as _;
 use phala_economics::Confidence;
 use phala_messages::{Account, AnchorRecord, PoolId, ProgramId, Role, WorkerId};
@@ -79,7 +75,7 @@ pub struct Chance;
 
 impl pallet_computation::Randomness for Chance {
     fn seed() -> [u8; 32] {
-        pallet_babe::AuthorVrfRandomness::<Runtime>::get().unwrap_or_else(Babe::randomness)
+        pallet_babe::AuthorVrfRandomness::<Runtime>::get().unwrap_or_else(pallet_babe::Randomness::<Runtime>::get)
     }
 }
 

@@ -10,6 +10,7 @@ mod components;
 mod copies;
 mod crashes;
 mod economy_guides;
+mod economy;
 mod gatekeepers;
 mod handover;
 mod hostile;
