@@ -394,10 +394,7 @@ fn pools_are_encoded_as_the_runtime_encodes_them() {
             Stake::TransferShares { pool, to: account, shares: AMOUNT },
             P::transfer_shares { pool, to: id(), shares }.into(),
         ),
-        (
-            Stake::VaultContribute { vault, pool, amount: AMOUNT },
-            P::vault_contribute { vault, pool, amount }.into(),
-        ),
+        (Stake::VaultContribute { vault, pool, amount: AMOUNT }, P::vault_contribute { vault, pool, amount }.into()),
         (Stake::VaultWithdraw { vault, pool, shares: AMOUNT }, P::vault_withdraw { vault, pool, shares }.into()),
         (
             Stake::VaultCancel { vault, pool, request: 7, shares: AMOUNT },

@@ -116,10 +116,7 @@ fn votes_lie_where_clients_look_for_them() {
     assert_eq!(storage::elected_members(), pallet_elections_phragmen::Members::<Runtime>::hashed_key());
     assert_eq!(storage::runners_up(), pallet_elections_phragmen::RunnersUp::<Runtime>::hashed_key());
     assert_eq!(storage::election_candidates(), pallet_elections_phragmen::Candidates::<Runtime>::hashed_key());
-    assert_eq!(
-        storage::election_vote(&ALICE),
-        pallet_elections_phragmen::Voting::<Runtime>::hashed_key_for(alice())
-    );
+    assert_eq!(storage::election_vote(&ALICE), pallet_elections_phragmen::Voting::<Runtime>::hashed_key_for(alice()));
     assert_eq!(storage::treasury_approvals(), pallet_treasury::Approvals::<Runtime>::hashed_key());
     assert_eq!(storage::treasury_spend(7), pallet_treasury::Proposals::<Runtime>::hashed_key_for(7));
     assert_eq!(storage::preimage(&HASH, 300), pallet_preimage::PreimageFor::<Runtime>::hashed_key_for((hash(), 300)));
@@ -231,10 +228,7 @@ fn stakes_are_written_as_clients_read_them() {
             suppressed: true,
         },
     );
-    same(
-        ActiveEra { index: 7, start: Some(8) },
-        pallet_staking::ActiveEraInfo { index: 7, start: Some(8) },
-    );
+    same(ActiveEra { index: 7, start: Some(8) }, pallet_staking::ActiveEraInfo { index: 7, start: Some(8) });
     same(
         EraPoints { total: 40, individual: vec![(ALICE, 20), (BOB, 20)] },
         pallet_staking::EraRewardPoints { total: 40, individual: [(id(ALICE), 20), (id(BOB), 20)].into() },

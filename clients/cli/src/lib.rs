@@ -185,4 +185,46 @@ mod tests {
             }
         }
     }
+
+    /// The verbs below `command` that do something, by what one types.
+    fn leaves(command: &clap::Command, typed: &str, found: &mut Vec<(String, clap::Command)>) {
+        if !command.has_subcommands() {
+            found.push((typed.into(), command.clone()));
+        }
+        for verb in command.get_subcommands() {
+            leaves(verb, &format!("{typed} {}", verb.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn who_has_to_say_more_than_the_verb_is_shown_an_example_that_is_understood() {
+        let mut found = Vec::new();
+        for verb in Cli::command().get_subcommands() {
+            if ["account", "pool", "vault", "stake", "gov"].contains(&verb.get_name()) {
+                leaves(verb, &format!("phala {}", verb.get_name()), &mut found);
+            }
+        }
+        assert!(found.len() > 50, "{}", found.len());
+        for (typed, verb) in found {
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            let example = about.split_once("For example: ").map(|(_, example)| example.to_owned());
+            let asks = verb.get_arguments().any(|argument| argument.is_required_set());
+            assert!(example.is_some() || !asks, "{typed} asks for something and shows no example");
+            // What stands for something long is not typed so.
+            let Some(example) = example.filter(|example| !example.contains('…')) else { continue };
+            let mut words = Vec::new();
+            for (place, part) in example.split('"').enumerate() {
+                match place % 2 {
+                    0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                    _ => words.push(part.to_owned()),
+                }
+            }
+            assert!(example.starts_with("phala "), "{typed}: {example}");
+            assert!(
+                Cli::try_parse_from(&words).is_ok(),
+                "{typed}: {example}: {:?}",
+                Cli::try_parse_from(&words).err().map(|error| error.to_string())
+            );
+        }
+    }
 }

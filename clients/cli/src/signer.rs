@@ -5,9 +5,7 @@ use crate::{
     local,
 };
 use phala_messages::Account;
-use phala_sdk::{
-    AccountError, KeyPair, Network, is_development, parse_address, read_key_file, read_key_file_address,
-};
+use phala_sdk::{AccountError, KeyPair, Network, is_development, parse_address, read_key_file, read_key_file_address};
 use std::path::{Path, PathBuf};
 
 /// The account that signs when nobody says otherwise, on development networks only.

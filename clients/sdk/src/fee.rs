@@ -3,11 +3,7 @@
 //! The fee is the node's word: it follows from the load of the next block, which nobody can prove. A node that lies can make a call look
 //! dear or cheap; what is taken in the end is what the chain's rules say.
 
-use crate::{
-    Client,
-    client::ChainError,
-    submit::SubmitError,
-};
+use crate::{Client, client::ChainError, submit::SubmitError};
 use codec::Encode;
 use phala_messages::{Account, Hash, calls::Call, storage};
 use phala_units::Planck;

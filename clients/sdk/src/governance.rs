@@ -196,10 +196,7 @@ impl Client {
         let hashes: Vec<Hash> = self.one(storage::body_motions(body.pallet()), "motions").await?.unwrap_or_default();
         let mut all = Vec::new();
         for hash in hashes {
-            let keys = [
-                storage::body_motion(body.pallet(), &hash),
-                storage::body_motion_call(body.pallet(), &hash),
-            ];
+            let keys = [storage::body_motion(body.pallet(), &hash), storage::body_motion_call(body.pallet(), &hash)];
             let (_, mut values) = self.read_raw(&keys).await?;
             // The call's bytes are of whatever pallet: they are kept as they lie.
             let call = values.pop().flatten();

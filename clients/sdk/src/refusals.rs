@@ -95,12 +95,12 @@ fn told(pallet: u8, index: u8) -> Option<Told> {
 /// What `error`, the SCALE bytes of a dispatch error, says.
 pub(crate) fn explain(error: &[u8]) -> (String, Option<&'static str>) {
     let (reason, hint) = match error {
-        [3, PROGRAMS, 22, code, ..]
-        | [3, REGISTRY, 0, code, ..]
-        | [3, COMPUTATION, COMPUTATION_REFUSED, code, ..] => match Refusal::from_code(*code) {
-            Some(refusal) => return (refusal.to_string(), None),
-            None => return (format!("a worker's message broke rule {code}"), None),
-        },
+        [3, PROGRAMS, 22, code, ..] | [3, REGISTRY, 0, code, ..] | [3, COMPUTATION, COMPUTATION_REFUSED, code, ..] => {
+            match Refusal::from_code(*code) {
+                Some(refusal) => return (refusal.to_string(), None),
+                None => return (format!("a worker's message broke rule {code}"), None),
+            }
+        }
         [3, PROGRAMS, index, ..] if usize::from(*index) < PROGRAMS_ERRORS.len() => PROGRAMS_ERRORS[usize::from(*index)],
         [3, PROGRAMS, 23, ..] => ("the program had as many codes as there are numbers", Some("deploy another one")),
         [3, pallet, index, ..] => match told(*pallet, *index) {
@@ -111,7 +111,9 @@ pub(crate) fn explain(error: &[u8]) -> (String, Option<&'static str>) {
         // Token: FundsUnavailable, OnlyProvider, BelowMinimum …
         [7, 0 | 1, ..] => POOR,
         [7, 2, ..] => ("the amount is less than an account must have", Some("send more")),
-        [7, 5, ..] => ("what is frozen cannot leave", Some("`phala account balance` shows what is frozen, and by what")),
+        [7, 5, ..] => {
+            ("what is frozen cannot leave", Some("`phala account balance` shows what is frozen, and by what"))
+        }
         [7, 8, ..] => (
             "the amount would leave the sender with less than an account must have",
             Some("send less, or all that can be spent"),

@@ -63,8 +63,7 @@ impl Hint for SubmitError {
         match self {
             Self::Chain(error) => error.hint(),
             Self::Refused { reason, .. } if reason.contains("pay") || reason.contains("balance") => Some(
-                "the account needs PHA: `phala account send` sends some, from //Alice on a development network"
-                    .into(),
+                "the account needs PHA: `phala account send` sends some, from //Alice on a development network".into(),
             ),
             Self::Refused { .. } | Self::Replaced => Some(
                 "try again; two commands that sign with one account at the same moment get in each other's way".into(),

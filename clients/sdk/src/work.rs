@@ -155,8 +155,7 @@ impl Client {
     /// # Errors
     /// [`ChainError`].
     pub async fn work(&self, worker: &WorkerId) -> Result<WorkState, ChainError> {
-        let keys =
-            [storage::worker(worker), storage::work(worker), storage::session(worker), storage::banned(worker)];
+        let keys = [storage::worker(worker), storage::work(worker), storage::session(worker), storage::banned(worker)];
         let (block, values) = self.read_raw(&keys).await?;
         Ok(WorkState {
             worker: *worker,

@@ -94,7 +94,10 @@ fn calls() -> Vec<(&'static str, Call)> {
         ("cancel-referendum", Call::Democracy(Democracy::CancelReferendum { referendum: 70 })),
         ("delegate", Call::Democracy(Democracy::Delegate { to: to(), conviction: 6, balance: amount })),
         ("undelegate", Call::Democracy(Democracy::Undelegate)),
-        ("cancel-multi", Call::Multisig(Multisig::Cancel { threshold: 2, others: vec![ALICE], first: time, call_hash: HASH })),
+        (
+            "cancel-multi",
+            Call::Multisig(Multisig::Cancel { threshold: 2, others: vec![ALICE], first: time, call_hash: HASH }),
+        ),
         ("set-identity", Call::Identity(Identity::Set { person: Box::new(person()) })),
         ("clear-identity", Call::Identity(Identity::Clear)),
         ("encoded", Call::Encoded(transfer().encode())),

@@ -32,7 +32,11 @@ fn money(found: &mut Found) {
     value(found, "hold", Hold { pallet: 9, reason: 0, amount: AMOUNT });
     value(found, "vesting", VestingSchedule { locked: AMOUNT, per_block: 7, from: 3 });
     value(found, "proxy", ProxyDefinition { delegate: ALICE, kind: ProxyType::StakePoolManager, delay_blocks: 9 });
-    value(found, "multisig", MultisigCall { height: 4, index: 3, deposit: AMOUNT, depositor: ALICE, approvals: vec![ALICE] });
+    value(
+        found,
+        "multisig",
+        MultisigCall { height: 4, index: 3, deposit: AMOUNT, depositor: ALICE, approvals: vec![ALICE] },
+    );
     let person = Person { display: Line::new("Ada").unwrap(), ..Person::default() };
     let judgements = vec![(0, Judgement::FeePaid(AMOUNT)), (1, Judgement::KnownGood)];
     value(found, "identity", IdentityRecord { judgements, deposit: AMOUNT, person });

@@ -1,6 +1,6 @@
 //! `phala vault`: what is done with stake pools is done with vaults, and their owners put what they have into stake pools.
 
-use super::pool::{At, PoolAction, vault_shares, name, owned, run};
+use super::pool::{At, PoolAction, name, owned, run, vault_shares};
 use crate::{
     Context,
     arguments::{AmountOrAll, amount, amount_or_all},

@@ -11,7 +11,10 @@ pub const DEMOCRACY: [Told; 24] = [
     ("it was cancelled once already", None),
     ("the same is proposed already", Some("`phala gov second` puts more behind it")),
     ("it was vetoed, and stays away for a while", Some("wait until the veto is over")),
-    ("the council's proposal needs more than a plain majority of votes", Some("three quarters of the council must propose it")),
+    (
+        "the council's proposal needs more than a plain majority of votes",
+        Some("three quarters of the council must propose it"),
+    ),
     ("another proposal has that hash, or none", Some("`phala gov proposals` shows the hash")),
     ("the council proposes nothing now", Some("`phala gov council table CALL` does")),
     ("one member vetoes a matter once", None),
@@ -20,7 +23,10 @@ pub const DEMOCRACY: [Told; 24] = [
     ("the account did not vote there", Some("`phala gov votes` shows its votes")),
     ("the account may not do that", Some("sign with another account: --account NAME")),
     ("the account lends its vote already", Some("`phala gov undelegate` first")),
-    ("the account has less PHA than it would vote with", Some("vote with less; `phala account balance` shows what there is")),
+    (
+        "the account has less PHA than it would vote with",
+        Some("vote with less; `phala account balance` shows what there is"),
+    ),
     ("the account does not lend its vote", None),
     ("the account has votes of its own", Some("take them back first: phala gov remove-vote N")),
     ("nothing is voted on at once here", None),
@@ -144,7 +150,10 @@ pub const PREIMAGE: [Told; 8] = [
 pub const SAFE_MODE: [Told; 7] = [
     ("money stands still already", Some("`phala gov safe-mode` shows until when")),
     ("money moves already", None),
-    ("nobody can buy a standstill here", Some("two thirds of the technical committee can decide it: phala gov safe-mode enter")),
+    (
+        "nobody can buy a standstill here",
+        Some("two thirds of the technical committee can decide it: phala gov safe-mode enter"),
+    ),
     ("nothing is held for it", None),
     ("something is held for it already", None),
     ("what is held for it stays for now", None),

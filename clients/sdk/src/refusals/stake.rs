@@ -19,7 +19,10 @@ pub const POOLS: [Told; 27] = [
     ("the account stands on the list already", None),
     ("the list is full", Some("take somebody off it first: phala pool whitelist N remove ACCOUNT")),
     ("text is UTF-8 without control characters other than line feeds", Some("write it in other words")),
-    ("the pool would hold more than its owner lets it", Some("contribute less; `phala pool show N` shows how much it takes")),
+    (
+        "the pool would hold more than its owner lets it",
+        Some("contribute less; `phala pool show N` shows how much it takes"),
+    ),
     ("a contribution is 0.01 PHA at least", Some("contribute more")),
     (
         "the pool lost everything, and takes nothing until those who have shares of it have withdrawn them",

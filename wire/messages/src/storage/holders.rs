@@ -263,7 +263,6 @@ pub fn election_vote(account: &Account) -> Vec<u8> {
     twox("Elections", "Voting", &[account.encode()])
 }
 
-
 /// List of `u32`: spends that wait for the treasury's next payment.
 pub fn treasury_approvals() -> Vec<u8> {
     item("Treasury", "Approvals")

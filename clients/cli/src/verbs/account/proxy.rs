@@ -140,9 +140,9 @@ async fn list(context: &Context, client: &phala_sdk::Client, account: Option<&st
         output::line(format!("nobody acts for {}", address(&account)));
         return Ok(());
     }
-    let rows = proxies.iter().map(|proxy| {
-        [address(&proxy.delegate), word(proxy.kind).into(), output::blocks(proxy.delay_blocks)]
-    });
+    let rows = proxies
+        .iter()
+        .map(|proxy| [address(&proxy.delegate), word(proxy.kind).into(), output::blocks(proxy.delay_blocks)]);
     output::line(output::table(["WHO", "AS", "DELAY"], rows));
     output::line(format!("{deposit} are held for it"));
     Ok(())

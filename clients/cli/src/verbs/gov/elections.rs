@@ -115,9 +115,9 @@ async fn resign(context: &Context, client: &Client, send: &SendArguments) -> Out
 async fn list(context: &Context, client: &Client) -> Outcome {
     let all = client.elections().await?;
     let seats = |seats: &[phala_messages::ledgers::Seat]| {
-        let list = seats.iter().map(|seat| {
-            json!({ "account": address(&seat.who), "backing_planck": seat.backing.to_string() })
-        });
+        let list = seats
+            .iter()
+            .map(|seat| json!({ "account": address(&seat.who), "backing_planck": seat.backing.to_string() }));
         list.collect::<Vec<_>>()
     };
     if context.json {

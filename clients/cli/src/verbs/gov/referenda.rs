@@ -224,7 +224,10 @@ pub(super) async fn votes(context: &Context, client: &Client, account: Option<&s
             (Some(delegations), Some(prior))
         }
         Some(Voting::Delegating { balance, target, conviction, delegations, prior }) => {
-            rows.push(("lends its vote", format!("{} to {}, conviction {conviction}", Planck(*balance), address(target))));
+            rows.push((
+                "lends its vote",
+                format!("{} to {}, conviction {conviction}", Planck(*balance), address(target)),
+            ));
             (Some(delegations), Some(prior))
         }
     };

@@ -143,9 +143,10 @@ async fn list(context: &Context, client: &Client) -> Outcome {
         output::line("nothing waits to be paid");
         return Ok(());
     }
-    let rows = treasury.waiting.iter().map(|(number, spend)| {
-        [number.to_string(), Planck(spend.amount).to_string(), address(&spend.beneficiary)]
-    });
+    let rows = treasury
+        .waiting
+        .iter()
+        .map(|(number, spend)| [number.to_string(), Planck(spend.amount).to_string(), address(&spend.beneficiary)]);
     output::line(output::table(["NO", "AMOUNT", "TO"], rows));
     Ok(())
 }

@@ -182,7 +182,10 @@ async fn vote(
     let end = match client.referendum(referendum).await? {
         Some(Referendum::Ongoing { end, .. }) if end > now => end,
         Some(_) => {
-            return Err(Failure::new(format!("the vote on referendum {referendum} is over"), "`phala gov referenda` lists those that are open"));
+            return Err(Failure::new(
+                format!("the vote on referendum {referendum} is over"),
+                "`phala gov referenda` lists those that are open",
+            ));
         }
         None => {
             let hint = "`phala gov referenda` lists them; a proposal has another number until its vote opens";

@@ -70,7 +70,10 @@ pub(super) async fn withdraw(at: &At<'_>, id: PoolId, amount: AmountOrAll, send:
     )
     .change(format!("you ask back {}, worth {worth} now", shares_text(shares)))
     .change(format!("{at_once} is paid at once; {} waits before you", pool.owed()))
-    .change(format!("the rest waits {} at most, earns as before, and is paid at the price of then", longest_wait(at.kind)));
+    .change(format!(
+        "the rest waits {} at most, earns as before, and is paid at the price of then",
+        longest_wait(at.kind)
+    ));
     let Some(applied) = send.carry_out(at.context, at.client, &plan).await? else { return Ok(()) };
     let request = at.client.made_request(&applied, id, &actor).await?;
     let mut json = plan.json;
@@ -116,13 +119,7 @@ pub(super) async fn cancel(
     send.carry_out_and_tell(at.context, at.client, &plan).await
 }
 
-pub(super) async fn transfer(
-    at: &At<'_>,
-    id: PoolId,
-    to: &str,
-    amount: AmountOrAll,
-    send: &SendArguments,
-) -> Outcome {
+pub(super) async fn transfer(at: &At<'_>, id: PoolId, to: &str, amount: AmountOrAll, send: &SendArguments) -> Outcome {
     let (pool, to) = (at.find(id).await?, signer::account_of(to)?);
     let actor = send.actor(at.client)?;
     let shares = shares_of(&pool, amount, at.client.holding(id, &actor).await?.free)?;

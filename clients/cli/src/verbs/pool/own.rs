@@ -37,9 +37,10 @@ pub(super) async fn create(at: &At<'_>, commission: Ppm, send: &SendArguments) -
         PoolKind::Vault => "of what its shares gain above their highest price so far, in shares",
     };
     let json = json!({ "owner": address(&owner), "commission_ppm": commission_ppm });
-    let plan = Plan::new(Call::Pools(call), format!("make a {} with {} commission", name(at.kind), percent(commission)), json)
-        .change("0.01 PHA of yours keep its account alive; they return when it is removed")
-        .change(format!("you take {} {takes}", percent(commission)));
+    let plan =
+        Plan::new(Call::Pools(call), format!("make a {} with {} commission", name(at.kind), percent(commission)), json)
+            .change("0.01 PHA of yours keep its account alive; they return when it is removed")
+            .change(format!("you take {} {takes}", percent(commission)));
     let Some(applied) = send.carry_out(at.context, at.client, &plan).await? else { return Ok(()) };
     let pool = at.client.made_pool(&applied, &owner).await?;
     let json = merged(plan.json, json!({ "pool": pool.map(|pool| pool.0) }));

@@ -1,11 +1,7 @@
 //! Reading pools: all of them, one, and what somebody has of them.
 
 use super::{At, longest_wait, name};
-use crate::{
-    arguments::percent,
-    failure::Outcome,
-    output, signer,
-};
+use crate::{arguments::percent, failure::Outcome, output, signer};
 use phala_economics::{PoolKind, Shares};
 use phala_messages::PoolId;
 use phala_sdk::{PoolState, Position, address, pool_account};
@@ -24,7 +20,10 @@ fn price(pool: &PoolState) -> String {
         || "1".into(),
         |_| {
             let worth = pool.worth(Shares(PHA)).0;
-            Planck(if pool.record.ledger.shares().0 >= PHA { worth } else { 0 }).to_string().trim_end_matches(" PHA").into()
+            Planck(if pool.record.ledger.shares().0 >= PHA { worth } else { 0 })
+                .to_string()
+                .trim_end_matches(" PHA")
+                .into()
         },
     )
 }
@@ -161,11 +160,14 @@ fn rows(pool: &PoolState, kind: PoolKind) -> Vec<(&'static str, String)> {
     }
     rows.push(("shares", format!("{}, each worth {} PHA", shares_text(record.ledger.shares()), price(pool))));
     rows.push(("asked back", format!("{}; who asks now waits {} at most", pool.owed(), longest_wait(kind))));
-    rows.push(("takes in", match pool.room() {
-        _ if !record.open => "nothing any more".into(),
-        None => "as much as comes".into(),
-        Some(room) => format!("{room} more"),
-    }));
+    rows.push((
+        "takes in",
+        match pool.room() {
+            _ if !record.open => "nothing any more".into(),
+            None => "as much as comes".into(),
+            Some(room) => format!("{room} more"),
+        },
+    ));
     if record.listed > 0 {
         rows.push(("from", format!("its owner, and the {} accounts on its list", record.listed)));
     }
@@ -242,7 +244,8 @@ pub(super) async fn positions(at: &At<'_>, account: Option<&str>) -> Outcome {
         ]
     });
     output::line(output::table(["OF", "SHARES", "WORTH", "ASKED BACK"], rows));
-    for (pool, place) in positions.iter().flat_map(|position| position.requests.iter().map(|place| (&position.pool, place)))
+    for (pool, place) in
+        positions.iter().flat_map(|position| position.requests.iter().map(|place| (&position.pool, place)))
     {
         output::line(format!(
             "request {} of {} {}: {} since block {}, {} before it; it waits {} at most in all",

@@ -80,9 +80,13 @@ pub(super) async fn status(context: &Context, client: &Client, account: Option<&
         ("to withdraw", state.withdrawable().to_string()),
     ];
     let now = state.era.map_or(0, |era| era.index);
-    rows.extend(ledger.unlocking.iter().filter(|chunk| chunk.era > now).map(|Unlocking { amount, era }| {
-        ("on its way out", format!("{}, free in era {era}", Planck(*amount)))
-    }));
+    rows.extend(
+        ledger
+            .unlocking
+            .iter()
+            .filter(|chunk| chunk.era > now)
+            .map(|Unlocking { amount, era }| ("on its way out", format!("{}, free in era {era}", Planck(*amount)))),
+    );
     rows.push(("rewards go to", state.payee.map_or_else(|| "nowhere".into(), payee_text)));
     if let Some(nominations) = &state.nominations {
         rows.extend(nominations.targets.iter().map(|target| ("nominates", address(target))));
@@ -90,10 +94,13 @@ pub(super) async fn status(context: &Context, client: &Client, account: Option<&
     if let Some(prefs) = &state.prefs {
         let blocked = if prefs.blocked { "; nobody may nominate it" } else { "" };
         rows.push(("validates", format!("for {}{blocked}", commission(prefs))));
-        rows.push(("keys", match state.keys {
-            Some(_) => "set".into(),
-            None => "none yet; `phala stake keys` sets them".into(),
-        }));
+        rows.push((
+            "keys",
+            match state.keys {
+                Some(_) => "set".into(),
+                None => "none yet; `phala stake keys` sets them".into(),
+            },
+        ));
         rows.push(("elected", if state.elected { "in this session" } else { "not in this session" }.into()));
     }
     if let (Some(first), Some(last)) = (unpaid.first(), unpaid.last()) {

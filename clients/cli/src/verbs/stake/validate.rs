@@ -92,7 +92,8 @@ async fn make_keys(url: &str, actor: &phala_messages::Account) -> Outcome<(Vec<u
     let rpc = HttpRpc::new(local_http(), url);
     let owner = format!("0x{}", hex::encode(actor.0));
     let made = rpc.call("author_rotateKeysWithOwner", json!([owner])).await;
-    let hint = "a node makes keys only for who reaches it on its own machine: run this there, or give --keys and --proof";
+    let hint =
+        "a node makes keys only for who reaches it on its own machine: run this there, or give --keys and --proof";
     let made = made.doing(format!("letting the node at {url} make keys")).help(hint)?;
     let field = |name: &str| made.get(name).and_then(Value::as_str).map(bytes);
     match (field("keys"), field("proof")) {

@@ -56,7 +56,7 @@ pub enum Action {
         #[command(flatten)]
         send: SendArguments,
     },
-    /// Let a worker stop; its stake cools down for a week. For example: phala worker stop worker-1
+    /// Let a worker stop; its stake cools down, for a week on the network that counts. For example: phala worker stop worker-1
     Stop {
         /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
@@ -248,9 +248,8 @@ async fn start(
         Stake::Amount(stake) => stake,
     };
     let pool = state.work.as_ref().map(|work| work.pool).unwrap_or_default();
-    let free = client.pool(pool).await?.map_or(Planck(0), |pool| {
-        Planck(pool.record.free.0.saturating_sub(pool.owed().0))
-    });
+    let free =
+        client.pool(pool).await?.map_or(Planck(0), |pool| Planck(pool.record.free.0.saturating_sub(pool.owed().0)));
     if free < stake {
         return Err(Failure::new(
             format!("stake pool {} has {free} free, and {stake} are to be staked", pool.0),
@@ -262,9 +261,15 @@ async fn start(
         format!("let {worker} compute with {stake}"),
         json!({ "worker": worker, "pool": pool.0, "stake_planck": stake.0.to_string(), "score": score.0 }),
     )
-    .change(format!("{stake} of stake pool {} are at work, and come back a week after it stops", pool.0))
+    .change(format!("{stake} of stake pool {} are at work, and come back {} after it stops", pool.0, cool_down(&terms)))
     .change("it is asked for signs of life; silence and faults cost stake");
     send.carry_out_and_tell(context, client, &plan).await
+}
+
+/// How long a stake cools down on this network, in words.
+fn cool_down(terms: &WorkTerms) -> String {
+    // Blocks of two seconds.
+    output::blocks(u32::try_from(terms.rules.cool_down_ms / 2_000).unwrap_or(u32::MAX))
 }
 
 /// The worker's score, as soon as the chain has it.
@@ -301,9 +306,8 @@ async fn stop(context: &Context, client: &Client, worker: WorkerId, send: &SendA
     let json = json!({ "worker": worker, "returned_planck_estimated": returned.map(|amount| amount.0.to_string()) });
     let mut plan = Plan::new(call(Computation::Stop { worker }), format!("let {worker} stop"), json);
     if let Some(returned) = returned {
-        let days = terms.rules.cool_down_ms / 86_400_000;
         plan = plan
-            .change(format!("{returned} of its stake come back by themselves after {days} days"))
+            .change(format!("{returned} of its stake come back by themselves after {}", cool_down(&terms)))
             .change("what it earned since its last heartbeat stays in the pot");
     }
     send.carry_out_and_tell(context, client, &plan).await
