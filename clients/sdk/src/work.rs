@@ -177,7 +177,7 @@ mod tests {
 
     fn session(now: u32) -> (WorkTerms, SessionRecord) {
         let tariff = Parameters::DEFAULT;
-        let stake = Planck(50_000 * PHA);
+        let stake = Planck(10_000 * PHA);
         let mut worth = Session::start(&tariff, stake, Score(2_000), Confidence::One, BlockNumber(now)).unwrap();
         let mut accrual = Accrual { through: BlockNumber(now), ..Accrual::default() };
         worth.rejoin(&mut accrual.index).unwrap();

@@ -65,7 +65,8 @@ enum Action {
     /// Free what has vested, of your own or of another account. For example: phala account vest
     Vest {
         /// Whose [default: the signer's]
-        account: Option<String>,
+        #[arg(value_name = "ACCOUNT")]
+        whose: Option<String>,
         #[command(flatten)]
         send: SendArguments,
     },
@@ -103,7 +104,7 @@ impl Account {
             Action::Show { account } => show(context, &account),
             Action::Balance { account } => balance::show(context, &account).await,
             Action::Transfer { to, amount, send } => transfer(context, &to, amount, &send).await,
-            Action::Vest { account, send } => vest(context, account.as_deref(), &send).await,
+            Action::Vest { whose, send } => vest(context, whose.as_deref(), &send).await,
             Action::Identity { action } => action.run(context).await,
             Action::Proxy { action } => action.run(context).await,
             Action::Multisig { action } => action.run(context).await,

@@ -152,7 +152,8 @@ pub enum ListAction {
     /// Put an account on it. For example: phala pool whitelist 0 add //Bob --note "a friend"
     Add {
         /// Whom
-        account: String,
+        #[arg(value_name = "ACCOUNT")]
+        who: String,
         /// What you note beside it
         #[arg(long, default_value = "", hide_default_value = true)]
         note: String,
@@ -162,14 +163,16 @@ pub enum ListAction {
     /// Take an account off it; an empty list lets everybody in. For example: phala pool whitelist 0 remove //Bob
     Remove {
         /// Whom
-        account: String,
+        #[arg(value_name = "ACCOUNT")]
+        who: String,
         #[command(flatten)]
         send: SendArguments,
     },
     /// Whether an account is on it. For example: phala pool whitelist 0 show //Bob
     Show {
         /// Whom
-        account: String,
+        #[arg(value_name = "ACCOUNT")]
+        who: String,
     },
 }
 

@@ -80,7 +80,8 @@ pub enum Action {
     /// Free what was locked by votes whose time is over. For example: phala gov unlock
     Unlock {
         /// Whose [default: the signer's]
-        account: Option<String>,
+        #[arg(value_name = "ACCOUNT")]
+        whose: Option<String>,
         #[command(flatten)]
         send: SendArguments,
     },
@@ -133,8 +134,8 @@ impl Action {
                     .change("what you lent stays locked as long as a won vote of its conviction would be");
                 (plan, send)
             }
-            Self::Unlock { account, send } => {
-                let whose = match account {
+            Self::Unlock { whose, send } => {
+                let whose = match whose {
                     Some(account) => account_of(&account)?,
                     None => send.actor(client)?,
                 };

@@ -101,9 +101,9 @@ pub(super) async fn describe(at: &At<'_>, id: PoolId, text: &str, send: &SendArg
 
 pub(super) async fn whitelist(at: &At<'_>, id: PoolId, action: ListAction) -> Outcome {
     match action {
-        ListAction::Add { account, note, send } => {
+        ListAction::Add { who, note, send } => {
             owned(at, id, &send).await?;
-            let account = signer::account_of(&account)?;
+            let account = signer::account_of(&who)?;
             let plan = Plan::new(
                 Call::Pools(Pools::AddToList { pool: id, account, note: note.as_bytes().to_vec() }),
                 format!("put {} on the list of {} {}", address(&account), name(at.kind), id.0),
@@ -112,9 +112,9 @@ pub(super) async fn whitelist(at: &At<'_>, id: PoolId, action: ListAction) -> Ou
             .change("only you and those on the list may contribute; who has shares keeps them");
             send.carry_out_and_tell(at.context, at.client, &plan).await
         }
-        ListAction::Remove { account, send } => {
+        ListAction::Remove { who, send } => {
             owned(at, id, &send).await?;
-            let account = signer::account_of(&account)?;
+            let account = signer::account_of(&who)?;
             let plan = Plan::new(
                 Call::Pools(Pools::RemoveFromList { pool: id, account }),
                 format!("take {} off the list of {} {}", address(&account), name(at.kind), id.0),
@@ -123,9 +123,9 @@ pub(super) async fn whitelist(at: &At<'_>, id: PoolId, action: ListAction) -> Ou
             .change("it keeps what shares it has; an empty list lets everybody in");
             send.carry_out_and_tell(at.context, at.client, &plan).await
         }
-        ListAction::Show { account } => {
+        ListAction::Show { who } => {
             let pool = at.find(id).await?;
-            let account = signer::account_of(&account)?;
+            let account = signer::account_of(&who)?;
             let note = at.client.listed(id, &account).await?;
             let welcome = pool.record.listed == 0 || note.is_some() || pool.record.owner == account;
             if at.context.json {
