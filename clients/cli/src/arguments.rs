@@ -57,8 +57,12 @@ pub fn percent(rate: Ppm) -> String {
     }
 }
 
+/// A call, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallBytes(pub Vec<u8>);
+
 /// Bytes of a call, as `--dry-run` shows them: `0x…`, or `@FILE` with such a text.
-pub fn call(text: &str) -> Result<Vec<u8>, String> {
+pub fn call(text: &str) -> Result<CallBytes, String> {
     let read = match text.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?,
         None => text.into(),
@@ -67,7 +71,8 @@ pub fn call(text: &str) -> Result<Vec<u8>, String> {
     if digits.len() < 4 || digits.len() > 2 * CALL_BYTES_MAX {
         return Err("a call is 0x and at least two bytes; any verb shows its own with --dry-run".into());
     }
-    hex::decode(digits).map_err(|_| "a call is 0x and hexadecimal digits; any verb shows its own with --dry-run".into())
+    let bytes = hex::decode(digits).map(CallBytes);
+    bytes.map_err(|_| "a call is 0x and hexadecimal digits; any verb shows its own with --dry-run".into())
 }
 
 /// Reads `64MiB`, `1 GiB`, `512KiB` or a number of bytes.
@@ -209,8 +214,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("call");
         std::fs::write(&path, "0x0a0b0c\n").unwrap();
-        assert_eq!(call(&format!("@{}", path.display())), Ok(vec![10, 11, 12]));
-        assert_eq!(call("0x0a0b"), Ok(vec![10, 11]));
+        assert_eq!(call(&format!("@{}", path.display())), Ok(CallBytes(vec![10, 11, 12])));
+        assert_eq!(call("0x0a0b"), Ok(CallBytes(vec![10, 11])));
         for text in ["", "0x", "0x0a", "0xzzzz", "@/nonexistent"] {
             assert!(call(text).is_err(), "{text}");
         }

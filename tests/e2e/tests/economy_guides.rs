@@ -129,7 +129,6 @@ fn a_voter_follows_the_guide() -> Result<()> {
             "done: take the vote in referendum 0 back",
             "lends its vote",
             "done: be a candidate for the council",
-            "candidate",
             "wants in the council",
             "money moves",
             "governance",

@@ -7,7 +7,7 @@ mod proxy;
 
 use crate::{
     Context,
-    arguments::{amount, call},
+    arguments::{CallBytes, amount, call},
     failure::{Failure, Outcome},
     output,
     signer::{self, account_of},
@@ -89,7 +89,7 @@ enum Action {
     Batch {
         /// Calls as --dry-run shows them, or files with them: @FILE
         #[arg(required = true, value_parser = call)]
-        calls: Vec<Vec<u8>>,
+        calls: Vec<CallBytes>,
         #[command(flatten)]
         send: SendArguments,
     },
@@ -218,10 +218,10 @@ async fn vest(context: &Context, account: Option<&str>, send: &SendArguments) ->
     send.carry_out_and_tell(context, &client, &plan).await
 }
 
-async fn batch(context: &Context, calls: Vec<Vec<u8>>, send: &SendArguments) -> Outcome {
+async fn batch(context: &Context, calls: Vec<CallBytes>, send: &SendArguments) -> Outcome {
     let client = context.connect().await?;
     let count = calls.len();
-    let calls = calls.into_iter().map(Call::Encoded).collect();
+    let calls = calls.into_iter().map(|CallBytes(bytes)| Call::Encoded(bytes)).collect();
     let plan = Plan::new(
         Call::Utility(Utility::BatchAll { calls }),
         format!("make {count} calls, all or none"),

@@ -2,7 +2,7 @@
 
 use crate::{
     Context,
-    arguments::call,
+    arguments::{CallBytes, call},
     failure::{Failure, Outcome},
     output,
     signer::account_of,
@@ -35,7 +35,7 @@ pub enum Action {
         shared: Shared,
         /// The call, as --dry-run shows it, or a file with it: @FILE
         #[arg(value_parser = call)]
-        call: Vec<u8>,
+        call: CallBytes,
         #[command(flatten)]
         send: SendArguments,
     },
@@ -112,7 +112,7 @@ impl Action {
                 }
                 Ok(())
             }
-            Self::Send { shared, call, send } => make(context, &shared, call, &send).await,
+            Self::Send { shared, call, send } => make(context, &shared, call.0, &send).await,
             Self::Show { shared, call_hash, signer } => {
                 let client = context.connect().await?;
                 client.head().await?;

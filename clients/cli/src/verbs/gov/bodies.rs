@@ -3,7 +3,7 @@
 use super::{Choice, MotionArguments, Proposed};
 use crate::{
     Context,
-    arguments::call,
+    arguments::{CallBytes, call},
     failure::{Failure, Outcome},
     output,
     transact::{Plan, SendArguments},
@@ -26,7 +26,7 @@ pub enum Action {
     Propose {
         /// The call, as --dry-run shows it, or a file with it: @FILE
         #[arg(value_parser = call)]
-        call: Vec<u8>,
+        call: CallBytes,
         #[command(flatten)]
         motion: MotionArguments,
     },
@@ -34,7 +34,7 @@ pub enum Action {
     Table {
         /// The call, as --dry-run shows it, or a file with it: @FILE
         #[arg(value_parser = call)]
-        call: Vec<u8>,
+        call: CallBytes,
         /// Ask for three quarters of the council; then more ayes than nays suffice
         #[arg(long)]
         majority: bool,
@@ -178,13 +178,13 @@ impl Action {
         match self {
             Self::Show => show(context, client, body).await,
             Self::Propose { call, motion } => {
-                let call = Call::Encoded(call);
+                let call = Call::Encoded(call.0);
                 let does = format!("make the call {}", call_hash(&call));
                 let plan = moved(client, body, Part::Half, &motion, call, &does, json!({})).await?;
                 motion.send.carry_out_and_tell(context, client, &plan).await
             }
             Self::Table { call, majority, motion } => {
-                let plan = table(client, body, call, majority, &motion).await?;
+                let plan = table(client, body, call.0, majority, &motion).await?;
                 motion.send.carry_out_and_tell(context, client, &plan).await
             }
             Self::Vote { motion, choice, send } => {

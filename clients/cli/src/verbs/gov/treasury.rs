@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Context,
-    arguments::{amount, call},
+    arguments::{CallBytes, amount, call},
     failure::{Failure, Outcome},
     output,
     signer::account_of,
@@ -59,7 +59,7 @@ pub enum PreimageAction {
     Note {
         /// The call, as --dry-run shows it, or a file with it: @FILE
         #[arg(value_parser = call)]
-        call: Vec<u8>,
+        call: CallBytes,
         #[command(flatten)]
         send: SendArguments,
     },
@@ -156,8 +156,8 @@ impl PreimageAction {
     pub async fn run(self, context: &Context, client: &Client) -> Outcome {
         match self {
             Self::Note { call, send } => {
-                let length = call.len();
-                let proposed = Proposed::new(client, call).await?;
+                let length = call.0.len();
+                let proposed = Proposed::new(client, call.0).await?;
                 let Some(note) = proposed.note.clone() else {
                     return Err(Failure::new(
                         format!("what {} stands for lies on chain already", proposed.hash),

@@ -3,7 +3,7 @@
 use super::{Choice, Proposed};
 use crate::{
     Context,
-    arguments::{amount, call},
+    arguments::{CallBytes, amount, call},
     failure::{Failure, Outcome},
     output,
     signer::account_of,
@@ -25,7 +25,7 @@ pub enum Action {
     Propose {
         /// The call, as --dry-run shows it, or a file with it: @FILE
         #[arg(value_parser = call)]
-        call: Vec<u8>,
+        call: CallBytes,
         /// What you put behind it, 10PHA at least: the proposal with most deposits is voted on next
         #[arg(long, value_parser = amount, value_name = "AMOUNT")]
         deposit: Planck,
@@ -116,7 +116,7 @@ impl Action {
     /// Does what is asked.
     pub async fn run(self, context: &Context, client: &Client) -> Outcome {
         let (plan, send) = match self {
-            Self::Propose { call, deposit, send } => (propose(client, call, deposit).await?, send),
+            Self::Propose { call, deposit, send } => (propose(client, call.0, deposit).await?, send),
             Self::Second { proposal, send } => (second(client, proposal).await?, send),
             Self::Vote { referendum, choice, amount, conviction, send } => {
                 (vote(client, referendum, choice, amount, conviction).await?, send)
