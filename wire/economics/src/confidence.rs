@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn evidence_gives_a_level_and_a_limit_of_scores() {
         use phala_messages::{Hash, Tee};
-        let of = |root, tcb| Confidence::from_attested(&Attested { tee: Tee::Tdx, root, tcb, measurement: Hash::default() });
+        let of =
+            |root, tcb| Confidence::from_attested(&Attested { tee: Tee::Tdx, root, tcb, measurement: Hash::default() });
         assert_eq!(of(Root::Development, TcbStatus::OutOfDate), Confidence::Simulated);
         let levels = [
             TcbStatus::UpToDate,

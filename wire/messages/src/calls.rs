@@ -13,6 +13,7 @@ use crate::{
     collateral::Collateral,
     command::SealedCommand,
     computation::{FaultProof, Heartbeat, ScoreReport},
+    credit,
     custody::{
         Complaint, Confirmation, DeliveryBatch, LogCommitment, OutputReport, Parameters, RootGeneration, Signed,
     },
@@ -28,6 +29,7 @@ use crate::{
 use alloc::{boxed::Box, vec, vec::Vec};
 use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Compact, Encode};
+use phala_units::Planck;
 use sp_crypto_hashing::blake2_256;
 
 /// A call of the runtime.
@@ -96,6 +98,9 @@ pub enum Call {
     /// Sessions of workers.
     #[codec(index = 60)]
     Computation(Box<Computation>),
+    /// Stake on programs, credit for their commands.
+    #[codec(index = 62)]
+    Credit(credit::Credit),
 }
 
 /// Calls of `pallet-utility`.
@@ -267,6 +272,16 @@ pub enum Programs {
     Moved {
         /// Signed by its instance.
         moved: SignedMoved,
+    },
+    /// Sends a sealed command that may cost the caller so much.
+    #[codec(index = 15)]
+    CommandWithin {
+        /// To which program.
+        program: ProgramId,
+        /// The request.
+        sealed: SealedCommand,
+        /// Of the caller's own.
+        price_max: Planck,
     },
     /// A worker doubts its cluster's lead, shows itself, or takes the lead. Carries its own authority.
     #[codec(index = 14)]
