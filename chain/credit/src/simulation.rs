@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 const PEOPLE: u64 = 12;
 const OPERATIONS: u32 = 20_000;
-const OPERATIONS_PER_BLOCK: u64 = 8;
+const OPERATIONS_PER_BLOCK: u64 = 20;
+const STANDING_MAX: usize = 8;
 
 /// SplitMix64.
 struct Dice(u64);
@@ -107,13 +108,20 @@ impl Ledger {
     }
 
     fn pick(&self, dice: &mut Dice) -> usize {
-        // Mostly one of the newest.
-        let count = self.programs.len() as u64;
-        let back = if dice.below(4) == 0 { dice.below(count) } else { dice.below(count.min(6)) };
-        (count - 1 - back) as usize
+        // Mostly one that stands.
+        let all = 0..self.programs.len();
+        let standing: Vec<usize> = all.clone().filter(|index| !self.programs[*index].removed).collect();
+        match standing.get(dice.below(standing.len() as u64) as usize) {
+            Some(index) if dice.below(5) > 0 => *index,
+            // Or one of those that were removed last.
+            _ => all.len() - 1 - dice.below(all.len().min(20) as u64) as usize,
+        }
     }
 
     fn deploy(&mut self, dice: &mut Dice) -> bool {
+        if self.programs.iter().filter(|program| !program.removed).count() >= STANDING_MAX {
+            return false;
+        }
         let owner = dice.person();
         deploy_as(owner, id(self.programs.len()));
         self.programs.push(Program { owner, ..Default::default() });
@@ -121,11 +129,13 @@ impl Ledger {
     }
 
     fn stake(&mut self, dice: &mut Dice) -> bool {
-        let (index, who, amount) = (self.pick(dice), dice.person(), dice.amount() * 10);
+        let (index, who, amount) =
+            (self.pick(dice), dice.person(), (1 + dice.below(100)) * u64::from(dice.below(8) > 0));
+        let amount = u128::from(amount) * 7 * PHA / 2;
         let done = by(who, Call::stake { program: id(index), amount: Planck(amount) }).is_ok();
         let program = &self.programs[index];
         let staked = program.stakes.get(&who).copied().unwrap_or_default() + amount;
-        assert_eq!(done, !program.removed && staked >= STAKE_MIN && amount <= self.spendable(who));
+        assert_eq!(done, amount > 0 && !program.removed && staked >= STAKE_MIN && amount <= self.spendable(who));
         if done {
             self.programs[index].stakes.insert(who, staked);
             *self.held.get_mut(&who).unwrap() += amount;
@@ -134,7 +144,9 @@ impl Ledger {
     }
 
     fn unstake(&mut self, dice: &mut Dice) -> bool {
-        let (index, who) = (self.pick(dice), dice.person());
+        let index = self.pick(dice);
+        let stakers: Vec<u8> = self.programs[index].stakes.keys().copied().collect();
+        let who = stakers.get(dice.below(stakers.len() as u64 + 1) as usize).copied().unwrap_or_else(|| dice.person());
         let program = &mut self.programs[index];
         let staked = program.stakes.get(&who).copied().unwrap_or_default();
         let amount = dice.part(staked);
@@ -156,7 +168,9 @@ impl Ledger {
     }
 
     fn withdraw_unstaked(&mut self, dice: &mut Dice) -> bool {
-        let (index, who) = (self.pick(dice), dice.person());
+        let index = self.pick(dice);
+        let leavers: Vec<u8> = self.programs[index].leaving.keys().copied().collect();
+        let who = leavers.get(dice.below(leavers.len() as u64 + 1) as usize).copied().unwrap_or_else(|| dice.person());
         let done = by(who, Call::withdraw_unstaked { program: id(index) }).is_ok();
         let program = &mut self.programs[index];
         let leaving = program.leaving.get(&who).copied();
@@ -210,11 +224,8 @@ impl Ledger {
         let mut part = |max: u64| if dice.below(3) == 0 { 0 } else { u128::from(dice.below(max)) };
         self.price = (part(1 << 40), part(1 << 30), part(1 << 30));
         let (base, per_byte, per_million_fuel) = self.price;
-        let price = CommandPrice {
-            base: Planck(base),
-            per_byte: Planck(per_byte),
-            per_million_fuel: Planck(per_million_fuel),
-        };
+        let price =
+            CommandPrice { base: Planck(base), per_byte: Planck(per_byte), per_million_fuel: Planck(per_million_fuel) };
         set_price(price).is_ok()
     }
 
@@ -224,7 +235,8 @@ impl Ledger {
             return false;
         }
         let (bytes, fuel) = (48 + dice.below(262_096) as u32, 1 + dice.below(20_000_000_000));
-        let amount = self.price.0 + self.price.1 * u128::from(bytes) + self.price.2 * u128::from(fuel.div_ceil(1_000_000));
+        let amount =
+            self.price.0 + self.price.1 * u128::from(bytes) + self.price.2 * u128::from(fuel.div_ceil(1_000_000));
         let max = (dice.below(4) == 0).then(|| dice.part(amount));
         let limits = ProgramLimits { command_fuel_max: fuel, ..Default::default() };
         let command = self.programs[index].ordered;
@@ -280,17 +292,22 @@ impl Ledger {
 
     fn remove(&mut self, dice: &mut Dice) -> bool {
         let index = self.pick(dice);
-        if self.programs[index].removed || dice.below(4) > 0 {
+        if self.programs[index].removed {
             return false;
         }
+        self.remove_one(index);
+        true
+    }
+
+    fn remove_one(&mut self, index: usize) {
         remove(id(index));
         let program = &mut self.programs[index];
         program.removed = true;
-        let of_credit = program.waiting.values().filter(|waiting| waiting.caller.is_none()).map(|waiting| waiting.amount);
+        let of_credit =
+            program.waiting.values().filter(|waiting| waiting.caller.is_none()).map(|waiting| waiting.amount);
         let back = core::mem::take(&mut program.free) + of_credit.sum::<u128>();
         let owner = program.owner;
         self.gain(owner, back);
-        true
     }
 
     /// Programs have a moment for what a removed one left.
@@ -362,6 +379,9 @@ impl Ledger {
         let opened = if balance(ESCROW) > 0 { DEPOSIT } else { 0 };
         assert_eq!(balance(POT), RICH - opened + self.pot);
         for (index, program) in self.programs.iter().enumerate() {
+            if program.removed && program.stakes.is_empty() {
+                continue;
+            }
             let total: u128 = program.stakes.values().sum();
             assert_eq!(crate::ProgramStakes::<Test>::get(id(index)), Planck(total));
             if !program.removed {
@@ -373,35 +393,66 @@ impl Ledger {
 
 #[test]
 fn twenty_thousand_operations_leave_the_books_balanced() {
-    new_test_ext().execute_with(|| {
-        let mut dice = Dice(20_261_121);
-        let mut ledger = Ledger::default();
-        for n in 1..=PEOPLE as u8 {
-            ledger.people.insert(n, RICH);
-            ledger.held.insert(n, 0);
-        }
-        let issued = Balances::total_issuance();
+    let mut ext = new_test_ext();
+    let mut dice = Dice(20_261_121);
+    let mut ledger = Ledger::default();
+    for n in 1..=PEOPLE as u8 {
+        ledger.people.insert(n, RICH);
+        ledger.held.insert(n, 0);
+    }
+    let issued = ext.execute_with(|| {
         (0..5).for_each(|_| {
             ledger.deploy(&mut dice);
         });
-        let mut tally = BTreeMap::<&str, (u32, u32)>::new();
-        for _ in 0..OPERATIONS {
-            let (name, done) = ledger.operate(&mut dice);
-            let counted = tally.entry(name).or_default();
-            counted.0 += u32::from(done);
-            counted.1 += u32::from(!done);
-            if dice.below(OPERATIONS_PER_BLOCK) == 0 {
-                ledger.check();
-                System::reset_events();
-                pass(1 + dice.below(4) as u32);
+        Balances::total_issuance()
+    });
+    let mut tally = BTreeMap::<&str, (u32, u32)>::new();
+    let mut operations = 0;
+    while operations < OPERATIONS {
+        ext.execute_with(|| {
+            for _ in 0..1 + dice.below(2 * OPERATIONS_PER_BLOCK) {
+                let (name, done) = ledger.operate(&mut dice);
+                let counted = tally.entry(name).or_default();
+                counted.0 += u32::from(done);
+                counted.1 += u32::from(!done);
+                operations += 1;
             }
-        }
+            ledger.check();
+            System::reset_events();
+            pass(1 + dice.below(20) as u32);
+        });
+        ext.commit_all().unwrap();
+    }
+    ext.execute_with(|| {
         ledger.check();
         assert_eq!(Balances::total_issuance(), issued, "none is made and none is lost");
         for (name, (done, refused)) in &tally {
             println!("{name}: {done} done, {refused} refused");
-            assert!(*done >= 50, "{name} happened");
+            assert!(*done >= 100, "{name} happened");
         }
-        println!("{} blocks, {} programs, {} left in the escrow", now(), ledger.programs.len(), balance(ESCROW) / PHA);
+        // Everybody goes home.
+        for index in 0..ledger.programs.len() {
+            if !ledger.programs[index].removed {
+                ledger.remove_one(index);
+            }
+        }
+        while ledger.programs.iter().any(|program| !program.waiting.is_empty()) {
+            ledger.release(&mut dice);
+        }
+        for index in 0..ledger.programs.len() {
+            let program = id(index);
+            for (who, stake) in core::mem::take(&mut ledger.programs[index].stakes) {
+                by(who, Call::unstake { program, amount: Planck(stake) }).unwrap();
+                *ledger.held.get_mut(&who).unwrap() -= stake;
+            }
+            for (who, (amount, _)) in core::mem::take(&mut ledger.programs[index].leaving) {
+                by(who, Call::withdraw_unstaked { program }).unwrap();
+                *ledger.held.get_mut(&who).unwrap() -= amount;
+            }
+        }
+        ledger.check();
+        assert_eq!(balance(ESCROW), DEPOSIT, "nothing is left behind");
+        assert!(ledger.held.values().all(|held| *held == 0));
+        println!("{} blocks, {} programs", now(), ledger.programs.len());
     });
 }

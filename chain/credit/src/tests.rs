@@ -96,8 +96,7 @@ mod stakes {
             assert_ok!(by(OTHER, unstake(program, 60 * PHA)));
             let free_from = BlockNumber(1 + UNSTAKE_BLOCKS);
             let (who, amount) = (account(OTHER), Planck(60 * PHA));
-            let event =
-                Event::Unstaked { program, who, amount, total: Planck(40 * PHA), free_from: Some(free_from) };
+            let event = Event::Unstaked { program, who, amount, total: Planck(40 * PHA), free_from: Some(free_from) };
             assert_eq!(last_event(), event);
             assert_eq!((total(program), held(OTHER)), (40 * PHA, 100 * PHA));
             pass(UNSTAKE_BLOCKS - 1);

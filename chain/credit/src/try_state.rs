@@ -1,8 +1,6 @@
 //! What must hold between any two blocks.
 
-use crate::{
-    Config, Credits, HoldReason, Leaving, Pallet, Price, ProgramStakes, Programs as _, Reservations, Stakes,
-};
+use crate::{Config, Credits, HoldReason, Leaving, Pallet, Price, ProgramStakes, Programs as _, Reservations, Stakes};
 use alloc::collections::BTreeMap;
 use frame_support::{
     ensure,
