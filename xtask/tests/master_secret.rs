@@ -50,6 +50,7 @@ const KNOWN: &[(&str, &str)] = &[
         "a request: one share of one dealer at most",
     ),
     ("enclave/gatekeeper/src/peers.rs seal_answer -> Result<Vec<u8>, Problem>", "sealed"),
+    ("enclave/gatekeeper/src/rounds.rs evaluate -> Option<PartialKey>", "its part of one identity's key"),
     ("enclave/gatekeeper/src/rounds.rs shares -> &Shares", "one key share of each root, which it does not give out"),
     (
         "wire/threshold/src/backup.rs bytes_to_seal -> &[u8; PIECE_BYTES]",

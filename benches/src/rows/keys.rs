@@ -2,7 +2,9 @@
 //!
 //! # What is measured
 //! - *a gatekeeper's part of a round*: the whole round's time over the number of gatekeepers, for each deals, receives, checks all
-//!   logs and computes its key share. Latency between machines and the chain's blocks come on top.
+//!   logs and computes its key share.
+//! - *end to end*: the whole round's time, all gatekeepers in turn on one core. Latency between machines and the chain's blocks
+//!   come on top; machines work side by side, which takes most of it off again.
 //! - *a key share's part of a key*: what a gatekeeper computes for one query.
 //! - *released, all in turn*: the worker signs a query for each gatekeeper of a threshold, each verifies it, computes its part
 //!   and seals it; the worker opens all and combines. In a network the gatekeepers work side by side, so this is more than the
@@ -69,11 +71,12 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
         // A third of the gatekeepers leaves, as many come.
         let change = (n - 1) / 3;
         let (reshared, _, _) = round(&next(3, &output, keys(1 + change..=n + change)), &shares)?;
-        let each =
-            |what: &str, whole: Duration| Row::alone(format!("{what}, of {n}"), whole / u32::from(n), Goal::None);
-        rows.push(each("master key made: a gatekeeper's part", made));
-        rows.push(each("refreshed: a gatekeeper's part", refreshed));
-        rows.push(each("handed to a changed set: a gatekeeper's part", reshared));
+        for (what, whole) in
+            [("master key made", made), ("refreshed", refreshed), ("handed to a changed set", reshared)]
+        {
+            rows.push(Row::alone(format!("{what}: a gatekeeper's part, of {n}"), whole / u32::from(n), Goal::None));
+            rows.push(Row::alone(format!("{what}: end to end, all {n} in turn"), whole, Goal::None));
+        }
         rows.extend(release(&output, &shares, n, effort)?);
     }
     Ok(rows)

@@ -54,7 +54,6 @@ mod tests_of_figures;
 mod tests_of_scale;
 #[cfg(test)]
 mod tests_of_simulation;
-#[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
 
@@ -442,6 +441,29 @@ pub mod pallet {
     impl<T: Config> From<Refusal> for Error<T> {
         fn from(refusal: Refusal) -> Self {
             Self::Refused(refusal.code())
+        }
+    }
+
+    #[pallet::genesis_config]
+    #[derive(frame_support::DefaultNoBound)]
+    pub struct GenesisConfig<T: Config> {
+        /// How long a stake stays liable after its worker has stopped, milliseconds; [`WorkRules::DEFAULT`]'s when absent.
+        pub cool_down_ms: Option<u64>,
+        /// Ties the genesis to its runtime.
+        #[serde(skip)]
+        pub _config: core::marker::PhantomData<T>,
+    }
+
+    #[pallet::genesis_build]
+    impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+        /// # Panics
+        /// When the rules would be refused as a call.
+        fn build(&self) {
+            if let Some(cool_down_ms) = self.cool_down_ms {
+                let rules = WorkRules { cool_down_ms, ..WorkRules::DEFAULT };
+                assert!(rules.validate().is_ok(), "the genesis has a cool-down that no network can live with");
+                Rules::<T>::put(rules);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
     /// Checks every invariant of the pallet's storage.
-    pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
+    pub fn do_try_state() -> Result<(), TryRuntimeError> {
         Self::check_sessions()?;
         Self::check_lists()?;
         Self::check_pools()?;

@@ -525,6 +525,33 @@ mod resharing {
     }
 
     #[test]
+    fn an_expelled_member_deals_again_where_a_round_without_it_was_given_up() {
+        run(|| {
+            found();
+            assert_ok!(govern(crate::Call::expel { account: account(4) }));
+            blocks(LOOK_BLOCKS);
+            assert_eq!(numbers(&round().dealers), [1, 2, 3]);
+            // One of the three has lost its key share: it cannot deal, and two are too few.
+            accepted(log(1));
+            accepted(log(2));
+            blocks(PARAMETERS.dealing_blocks);
+            assert_eq!(round().phase, Phase::Abandoned(Abandonment::FewLogs));
+            blocks(PARAMETERS.retry_blocks);
+            assert_eq!((numbers(&round().dealers), numbers(&round().players)), (vec![1, 2, 3, 4], vec![1, 2, 3]));
+            [1, 2, 4].into_iter().for_each(|n| accepted(log(n)));
+            blocks(PARAMETERS.dealing_blocks);
+            let dealt =
+                (0..4).filter(|place| numbers(&round().dealers)[*place] != 3).fold(0, |all, place| all | 1 << place);
+            (1..=3).for_each(|n| accepted(confirm(n, dealt)));
+            (1..=3).for_each(|n| accepted(report(n, 7)));
+            // The new epoch was handed on by those who could; in the next one the expelled has no part.
+            assert_eq!(members(), [1, 2, 3]);
+            blocks(PARAMETERS.refresh_blocks);
+            assert_eq!(numbers(&round().dealers), [1, 2, 3]);
+        });
+    }
+
+    #[test]
     fn a_key_is_not_handed_to_fewer_than_the_least_number_and_stays_where_it_is() {
         run(|| {
             found();

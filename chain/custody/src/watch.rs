@@ -4,14 +4,14 @@
 //! out of place, and whatever a call changes, leads to a look at all of them, at most every [`LOOK_BLOCKS`].
 
 use crate::{
-    CandidateQueue, Candidates, Config, CustodyParameters, Epochs, LOOK_BLOCKS, LiveRoots, Machines as _, Pallet,
-    RootWanted, Roots, Watching, WeightInfo as _,
+    CandidateQueue, Candidates, Config, CustodyParameters, Epochs, LOOK_BLOCKS, LiveRoots, Machines as _, NewestRound,
+    Pallet, ROUNDS_KEPT, RootWanted, Roots, Rounds, Watching, WeightInfo as _,
 };
 use alloc::vec::Vec;
 use frame_support::pallet_prelude::*;
 use phala_messages::{
     WorkerId,
-    custody::{CandidateRecord, EpochRecord, Member, Parameters, Purpose, RootGeneration, place_of},
+    custody::{CandidateRecord, EpochRecord, Member, Parameters, Purpose, RootGeneration, RoundNumber, place_of},
 };
 use phala_units::BlockNumber;
 
@@ -159,7 +159,8 @@ impl<T: Config> Pallet<T> {
             return None;
         }
         let trusted: Vec<_> = present.iter().filter(|dealer| Self::is_trusted(&dealer.gatekeeper)).copied().collect();
-        let dealers = if trusted.len() as u32 >= epoch.threshold { trusted } else { present };
+        let can_do_without = trusted.len() as u32 >= epoch.threshold && !Self::was_tried_by_trusted(&epoch);
+        let dealers = if can_do_without { trusted } else { present };
         Some(Due { purpose: Purpose::Reshare, root: epoch.root, previous: Some(epoch), dealers, players })
     }
 
@@ -169,6 +170,17 @@ impl<T: Config> Pallet<T> {
         let staying = eligible.iter().filter(is_member);
         let joining = eligible.iter().filter(|one| !is_member(one));
         staying.chain(joining).take(count as usize).copied().collect()
+    }
+
+    /// Whether a round in which only trusted members dealt was given up since this epoch began. Then one of them may lack its key
+    /// share, and everybody who is present deals: a dealing is verified whoever made it, and more dealers do not raise the
+    /// number of logs that are required.
+    fn was_tried_by_trusted(epoch: &EpochRecord) -> bool {
+        let newest = NewestRound::<T>::get();
+        let later = (epoch.round.0.saturating_add(1)..=newest.0).rev().take(ROUNDS_KEPT as usize);
+        later.filter_map(|number| Rounds::<T>::get(RoundNumber(number))).any(|round| {
+            round.root == epoch.root && round.dealers.iter().all(|dealer| Self::is_trusted(&dealer.gatekeeper))
+        })
     }
 
     /// Whether the dealer was neither expelled nor proven to cheat.

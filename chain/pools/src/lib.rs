@@ -63,7 +63,6 @@ mod tests_of_incidents;
 mod tests_of_queue;
 #[cfg(test)]
 mod tests_of_vaults;
-#[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
 

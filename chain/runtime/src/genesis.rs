@@ -61,7 +61,6 @@ pub const SLASH_REWARD: sp_runtime::Perbill = sp_runtime::Perbill::from_percent(
 mod development {
     use super::*;
     use crate::{AccountId, opaque::SessionKeys, token};
-    use frame_support::traits::Get;
     use phala_evidence::DEVELOPMENT_ROOT_DER;
     use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
@@ -89,6 +88,9 @@ mod development {
         RecoveryParameters { delay_blocks: 15, silence_blocks: 3 * MINUTES, lapse_blocks: HOURS };
     /// As many gatekeepers as validators; everything else as it counts.
     const CUSTODY_LOCAL: Parameters = Parameters { members: 4, members_min: 3, ..CUSTODY };
+
+    /// Stake comes back two minutes after its worker has stopped.
+    const COOL_DOWN_MS_DEV: u64 = 120_000;
 
     pub fn preset(
         validators: &[(Sr25519Keyring, Ed25519Keyring)],
@@ -127,6 +129,7 @@ mod development {
             "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
             "custody": { "parameters": custody },
             "recovery": { "parameters": recovery },
+            "computation": { "coolDownMs": COOL_DOWN_MS_DEV },
         })
     }
 

@@ -9,11 +9,11 @@
 //! ```
 
 use crate::{
-    AccountId, Babe, Balances, Computation, Pools, Registry, Runtime, Timestamp, configs::Registered, constants::*, token,
+    AccountId, Balances, Computation, Pools, Registry, Runtime, Timestamp, configs::Registered, constants::*, token,
 };
 use frame_support::{
     PalletId, parameter_types,
-    traits::{ConstU32, Get},
+    traits::ConstU32,
     weights::Weight,
 };
 use pallet_computation::WeightInfo as _;
@@ -79,7 +79,7 @@ pub struct Chance;
 
 impl pallet_computation::Randomness for Chance {
     fn seed() -> [u8; 32] {
-        pallet_babe::AuthorVrfRandomness::<Runtime>::get().unwrap_or_else(Babe::randomness)
+        pallet_babe::AuthorVrfRandomness::<Runtime>::get().unwrap_or_else(pallet_babe::Randomness::<Runtime>::get)
     }
 }
 

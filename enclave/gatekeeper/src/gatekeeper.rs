@@ -167,7 +167,7 @@ impl Gatekeeper {
         let mut observer = Observer::new(self.member.clone(), rpc, self.proofs.clone(), follower);
         let mut tasks = JoinSet::new();
         loop {
-            let held = self.rounds().roots();
+            let held = self.rounds().held();
             match observer.observe(&held).await {
                 Ok(None) => {}
                 Ok(Some(view)) => self.take_view(view).await,

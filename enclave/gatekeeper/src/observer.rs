@@ -85,11 +85,11 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
     }
 
     /// Moves to the newest finalised head. A view when it is another one than last time; `held` are the roots of which this
-    /// gatekeeper holds a key share.
+    /// gatekeeper keeps anything, with the epoch whose key share it holds.
     ///
     /// # Errors
     /// [`ObserveError`]; the next call tries again.
-    pub async fn observe(&mut self, held: &[RootGeneration]) -> Result<Option<View>, ObserveError> {
+    pub async fn observe(&mut self, held: &Held) -> Result<Option<View>, ObserveError> {
         while self.follower.advance(&*self.rpc).await? {
             self.looked = false;
         }
@@ -102,7 +102,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         Ok(Some(view))
     }
 
-    async fn look(&mut self, held: &[RootGeneration]) -> Result<View, ObserveError> {
+    async fn look(&mut self, held: &Held) -> Result<View, ObserveError> {
         let head = self.follower.head().clone();
         let me = self.member.identity.worker;
         let mut reader = Reader { proofs: &*self.proofs, head: &head, values: Values::new(), used: BTreeSet::new() };
@@ -123,21 +123,20 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
         let delivered: Option<DeliveryHead> = reader.get("delivery head", storage::delivery_head(&me)).await?;
         let newest: Option<RoundNumber> = reader.get("newest round", storage::newest_round()).await?;
         let round = match newest {
-            Some(number) if number != RoundNumber::default() => {
-                reader.fetch([storage::round(number), storage::round_logs(number)]).await?;
-                let record = reader.get("round", storage::round(number)).await?;
-                let logs = reader.get("logs", storage::round_logs(number)).await?.unwrap_or_default();
-                record.map(|record| Arc::new(RoundView { record, logs }))
-            }
+            Some(number) if number != RoundNumber::default() => round_view(&mut reader, number).await?,
             _ => None,
         };
-        let mut wanted: BTreeSet<RootGeneration> = held.iter().copied().collect();
+        let mut wanted: BTreeSet<RootGeneration> = held.keys().copied().collect();
         wanted.extend(reader.get::<RootGeneration>("open root", storage::open_root()).await?);
         wanted.extend(round.as_ref().map(|round| round.record.root));
         let active: Vec<RootGeneration> =
             reader.get("ceremonies", storage::active_ceremonies()).await?.unwrap_or_default();
         wanted.extend(&active);
-        let (roots, epochs) = roots(&mut reader, &wanted, round.as_deref()).await?;
+        let (roots, mut epochs) = roots(&mut reader, &wanted, round.as_deref()).await?;
+        let missed = missed(&mut reader, &me, newest, held, &roots).await?;
+        for number in missed.iter().filter_map(|round| round.record.previous) {
+            epochs.extend(epoch(&mut reader, number).await?.map(|epoch| (number, epoch)));
+        }
         let recovery = recovery(&mut reader, &me, &active, &roots).await?;
         let machines = machines(&mut reader, &me, round.as_deref(), &epochs).await?;
         // What this process stands for is judged at every head, also when its own code was taken off the list.
@@ -153,6 +152,7 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
             standing: seen.standing,
             parameters: parameters.unwrap_or(Parameters::DEFAULT),
             round,
+            missed,
             roots,
             epochs,
             machines,
@@ -163,8 +163,35 @@ impl<R: Rpc + Send + Sync + 'static> Observer<R> {
     }
 }
 
+/// Roots of which a gatekeeper keeps anything, with the epoch whose key share it holds.
+pub type Held = BTreeMap<RootGeneration, Option<EpochNumber>>;
 type Roots = BTreeMap<RootGeneration, RootView>;
 type Epochs = BTreeMap<EpochNumber, Arc<EpochRecord>>;
+
+async fn round_view(reader: &mut Reader<'_>, number: RoundNumber) -> Result<Option<Arc<RoundView>>, ObserveError> {
+    reader.fetch([storage::round(number), storage::round_logs(number)]).await?;
+    let record = reader.get("round", storage::round(number)).await?;
+    let logs = reader.get("logs", storage::round_logs(number)).await?.unwrap_or_default();
+    Ok(record.map(|record| Arc::new(RoundView { record, logs })))
+}
+
+/// Rounds before the newest whose key share this gatekeeper should hold and does not.
+async fn missed(
+    reader: &mut Reader<'_>,
+    me: &WorkerId,
+    newest: Option<RoundNumber>,
+    held: &Held,
+    roots: &Roots,
+) -> Result<Vec<Arc<RoundView>>, ObserveError> {
+    let mut missed = Vec::new();
+    for epoch in roots.values().filter_map(|seen| seen.epoch.as_ref()) {
+        let holds = held.get(&epoch.root).copied().flatten().is_some_and(|held| held >= epoch.epoch);
+        if !holds && Some(epoch.round) != newest && place_of(&epoch.members, me).is_some() {
+            missed.extend(round_view(reader, epoch.round).await?);
+        }
+    }
+    Ok(missed)
+}
 
 async fn roots(
     reader: &mut Reader<'_>,
@@ -183,15 +210,17 @@ async fn roots(
     }
     reader.fetch(numbers.iter().map(|number| storage::epoch(*number))).await?;
     for number in numbers {
-        if let Some(epoch) = reader.get::<EpochRecord>("epoch", storage::epoch(number)).await? {
-            epochs.insert(number, Arc::new(epoch));
-        }
+        epochs.extend(epoch(reader, number).await?.map(|epoch| (number, epoch)));
     }
     for (root, record) in records {
         let epoch = epochs.get(&record.epoch).cloned();
         roots.insert(root, RootView { record, epoch });
     }
     Ok((roots, epochs))
+}
+
+async fn epoch(reader: &mut Reader<'_>, number: EpochNumber) -> Result<Option<Arc<EpochRecord>>, ObserveError> {
+    Ok(reader.get::<EpochRecord>("epoch", storage::epoch(number)).await?.map(Arc::new))
 }
 
 /// What the chain has of this gatekeeper's seats, and what it wants of it.

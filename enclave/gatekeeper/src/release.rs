@@ -221,8 +221,7 @@ impl Gatekeeper {
         let epoch = epoch.ok_or(ReleaseRefusal::NoKeyShare)?;
         let partial = {
             let rounds = self.rounds();
-            let identity = entitled.identity(&self.identity.genesis);
-            rounds.evaluate(query.root, &epoch, &identity).ok_or(ReleaseRefusal::NoKeyShare)?
+            rounds.evaluate(query.root, &epoch, &entitled).ok_or(ReleaseRefusal::NoKeyShare)?
         };
         let mut rng = ChaCha20Rng::from_seed({
             let entropy: &dyn Entropy = &*self.member.ports.entropy;

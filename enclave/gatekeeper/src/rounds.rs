@@ -15,15 +15,18 @@
 //!   with a smaller number is not played; one with the same number and other terms stops the gatekeeper.
 //! - When a round is over, nothing of it stays but a key share that the chain counts, and for
 //!   [`LATE_BLOCKS`] the logs, for players that were cut off.
-//! - A member that was cut off while the others finished computes its key share from their logs afterwards.
+//! - A member that was cut off while the others finished computes its key share from their logs afterwards; from logs that it
+//!   has itself, even when the next round runs already.
 
 mod keeping;
+mod late;
 
 use crate::{
     backup::Backups,
     dealing::{Deal, Start},
     peers::{PeerAnswer, PeerRefusal, PeerReply, PeerRequest, Sensitive},
     playing::{Play, Received},
+    release::Entitled,
     seats::Seats,
     shares::Shares,
     view::{RoundView, View},
@@ -41,9 +44,7 @@ use phala_messages::{
         OutputReport, Phase, Places, Polynomial, RootGeneration, RoundNumber, RoundRecord, contains, place_of, with,
     },
 };
-use phala_threshold::{
-    DealerLog, Dealing, Identity, Output, PartialKey, ParticipantKey, Round, RoundTerms, Signer, TermsError,
-};
+use phala_threshold::{DealerLog, Dealing, Output, PartialKey, ParticipantKey, Round, RoundTerms, Signer, TermsError};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -55,8 +56,7 @@ const MARK: &str = "gatekeeper/mark";
 /// The seed of the participant key, sealed.
 const PARTICIPANT: &str = "gatekeeper/participant";
 
-/// For so many blocks after a round, logs stay for players that were cut off: about two minutes.
-pub const LATE_BLOCKS: u32 = 60;
+pub use late::LATE_BLOCKS;
 
 /// Names of what a round keeps in the cabinet.
 #[derive(Clone, Copy, Debug)]
@@ -175,13 +175,9 @@ impl Rounds {
         self.shares.output(epoch).or_else(|| self.outputs.get(&epoch).cloned())
     }
 
-    pub(crate) fn evaluate(
-        &self,
-        root: RootGeneration,
-        epoch: &EpochRecord,
-        identity: &Identity,
-    ) -> Option<PartialKey> {
-        self.shares.evaluate(root, epoch, identity)
+    /// This gatekeeper's part of the key that somebody is entitled to, if it holds a key share of exactly this epoch.
+    pub fn evaluate(&self, root: RootGeneration, epoch: &EpochRecord, entitled: &Entitled) -> Option<PartialKey> {
+        self.shares.evaluate(root, epoch, &entitled.identity(&self.genesis))
     }
 
     /// Forgets all secrets. What lies on disk stays, for the next start.
@@ -204,6 +200,7 @@ impl Rounds {
         self.outputs.extend(held);
         self.settle(view)?;
         self.outputs.retain(|epoch, _| view.epochs.contains_key(epoch));
+        self.catch_up(view)?;
         let Some(seen) = view.round.clone() else { return Ok(()) };
         if self.attempt.as_ref().is_none_or(|attempt| attempt.number != seen.record.number) {
             self.enter(view, &seen)?;
@@ -228,7 +225,7 @@ impl Rounds {
             Some(mark) => mark.number == record.number,
             None => false,
         };
-        if !self.concerns(view, record, dealer_place, player_place) {
+        if !self.concerns(view, record, dealer_place, player_place, resumed) {
             return if resumed { self.close() } else { Ok(()) };
         }
         let previous = match record.previous.map(|epoch| self.previous(view, epoch)) {
@@ -278,23 +275,23 @@ impl Rounds {
         Ok(())
     }
 
-    /// Whether there is anything to do in a round that this gatekeeper was not in yet.
-    fn concerns(&self, view: &View, record: &RoundRecord, dealer: Option<u32>, player: Option<u32>) -> bool {
+    /// Whether there is anything to do in a round that this gatekeeper enters: for the first time, or again.
+    fn concerns(
+        &self,
+        view: &View,
+        record: &RoundRecord,
+        dealer: Option<u32>,
+        player: Option<u32>,
+        resumed: bool,
+    ) -> bool {
         match record.phase {
             Phase::Abandoned(_) => false,
-            Phase::Finished(epoch) => player.is_some() && self.is_late(view, record.root, epoch),
+            Phase::Finished(epoch) => {
+                let can_come = resumed || late::in_time(view, epoch);
+                player.is_some() && can_come && self.is_late(view, record.root, epoch)
+            }
             _ => dealer.is_some() || player.is_some(),
         }
-    }
-
-    /// Whether this gatekeeper should hold a key share of `epoch` and does not.
-    fn is_late(&self, view: &View, root: RootGeneration, epoch: EpochNumber) -> bool {
-        let current = view.roots.get(&root).and_then(|seen| seen.epoch.as_ref());
-        let current = current.filter(|current| current.epoch == epoch);
-        current.is_some_and(|current| {
-            self.shares.epoch(root).is_none_or(|held| held < epoch)
-                && view.block.number.since(current.since) <= LATE_BLOCKS
-        })
     }
 
     fn unplayable(&self, record: &RoundRecord, error: &TermsError) -> Result<(), Doubt> {
@@ -426,12 +423,10 @@ impl Rounds {
     /// After a round: erases what no late player needs, and in the end everything.
     fn forget_dealings(&mut self, view: &View, record: &RoundRecord, epoch: EpochNumber) -> Result<(), Doubt> {
         let Some(attempt) = &mut self.attempt else { return Ok(()) };
-        let since = view.epochs.get(&epoch).map(|epoch| epoch.since);
-        let in_time = since.is_some_and(|since| view.block.number.since(since) <= LATE_BLOCKS);
         let lacks = attempt.player_place.is_some()
             && !attempt.barren
             && self.shares.epoch(record.root).is_none_or(|held| held < epoch);
-        if !in_time {
+        if !late::in_time(view, epoch) {
             return self.close();
         }
         if !lacks && (attempt.deal.is_some() || attempt.play.is_some()) {

@@ -77,6 +77,8 @@ pub struct View {
     pub parameters: Parameters,
     /// The newest round, running or over.
     pub round: Option<Arc<RoundView>>,
+    /// Older rounds that made a current epoch of which this gatekeeper, a member, holds no key share yet.
+    pub missed: Vec<Arc<RoundView>>,
     /// Roots that concern this gatekeeper.
     pub roots: BTreeMap<RootGeneration, RootView>,
     /// Epochs that concern it: current ones, and the one that the newest round hands on.
@@ -99,6 +101,7 @@ impl View {
             standing: Standing::Unregistered("this gatekeeper has just started".into()),
             parameters: Parameters::DEFAULT,
             round: None,
+            missed: Vec::new(),
             roots: BTreeMap::new(),
             epochs: BTreeMap::new(),
             machines: BTreeMap::new(),

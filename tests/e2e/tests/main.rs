@@ -9,6 +9,7 @@ mod canary;
 mod components;
 mod copies;
 mod crashes;
+mod economy;
 mod gatekeepers;
 mod handover;
 mod hostile;

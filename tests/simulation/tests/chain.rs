@@ -4,18 +4,25 @@
 //!
 //! What the world reads and sets is mirrored in fields, with the names of the model's.
 
-use crate::common::{GATEKEEPER_CODE, record};
+use crate::{
+    common::{GATEKEEPER_CODE, WORKER_CODE, record},
+    world::{CLUSTER, PROGRAM, program},
+};
+use codec::{Decode, Encode};
 use frame_support::{
     traits::{Authorize, Hooks, fungible::Mutate},
     weights::Weight,
 };
 use pallet_custody as custody;
+use phala_enclave_gatekeeper::{release::Facts, rounds::Say};
 use phala_messages::{
-    Account, InstanceKey, Refusal, Registration, Role, TransportKey, WorkerId,
+    Account, ClusterRecord, InstanceKey, Refusal, Registration, Role, TransportKey, WorkerId,
     custody::{
-        Candidacy, Complaint, Confirmation, CustodyMessage, EpochNumber, EpochRecord, LogCommitment, Member,
-        OutputReport, Parameters, RootGeneration, RootRecord, RoundLogs, RoundNumber, RoundRecord, Signed,
+        Candidacy, Complaint, CustodyMessage, EpochNumber, EpochRecord, Member, Parameters, ROUNDS_KEPT,
+        RootGeneration, RootRecord, RoundLogs, RoundNumber, RoundRecord, Signed,
     },
+    release::KeyQuery,
+    storage,
 };
 use phala_runtime::{AccountId, Balances, Custody as Pallet, Runtime, RuntimeOrigin, System};
 use phala_units::{BlockNumber, UnixMillis};
@@ -25,7 +32,10 @@ use sp_runtime::{
     traits::Dispatchable,
     transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidityError},
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{LazyLock, Mutex},
+};
 
 pub const ROOT: RootGeneration = RootGeneration(0);
 const GENESIS: [u8; 32] = [7; 32];
@@ -37,16 +47,24 @@ fn identity_pair(n: usize) -> ed25519::Pair {
     ed25519::Pair::from_seed(&[n as u8 + 1; 32])
 }
 
-fn instance_pair(n: usize) -> ed25519::Pair {
-    ed25519::Pair::from_seed(&[n as u8 + 101; 32])
+fn instance_pair(n: usize, start: u32) -> ed25519::Pair {
+    let mut seed = [n as u8 + 101; 32];
+    seed[..4].copy_from_slice(&start.to_le_bytes());
+    ed25519::Pair::from_seed(&seed)
 }
 
 pub fn id(n: usize) -> WorkerId {
-    WorkerId(identity_pair(n).public().0)
+    // The world asks for them all the time.
+    static IDS: LazyLock<Vec<WorkerId>> =
+        LazyLock::new(|| (0..GATEKEEPERS).map(|n| WorkerId(identity_pair(n).public().0)).collect());
+    IDS[n]
 }
 
-pub fn instance(n: usize) -> InstanceKey {
-    InstanceKey(instance_pair(n).public().0)
+/// The key of a gatekeeper's how-manieth process.
+pub fn instance(n: usize, start: u32) -> InstanceKey {
+    static KEYS: Mutex<BTreeMap<(usize, u32), InstanceKey>> = Mutex::new(BTreeMap::new());
+    let mut keys = KEYS.lock().unwrap();
+    *keys.entry((n, start)).or_insert_with(|| InstanceKey(instance_pair(n, start).public().0))
 }
 
 fn number(gatekeeper: &WorkerId) -> usize {
@@ -66,8 +84,12 @@ pub struct Custody {
     pub complaints: Vec<Complaint>,
     pub epochs: BTreeMap<EpochNumber, EpochRecord>,
     pub root: Option<RootRecord>,
-    round: Option<(RoundRecord, RoundLogs)>,
+    rounds: BTreeMap<RoundNumber, (RoundRecord, RoundLogs)>,
     candidates: Vec<Member>,
+    /// Those that are to be expelled rather than to leave.
+    expelled: BTreeSet<WorkerId>,
+    /// The process that each gatekeeper is counted in with.
+    processes: BTreeMap<WorkerId, u32>,
     chain: sp_io::TestExternalities,
 }
 
@@ -81,6 +103,9 @@ impl Custody {
             // One operator for all of them, as on a development network.
             pallet_session::Validators::<Runtime>::put(vec![AccountId::from([200; 32])]);
             pallet_registry::Measurements::<Runtime>::insert(Role::Gatekeeper, GATEKEEPER_CODE, ());
+            pallet_registry::Measurements::<Runtime>::insert(Role::Worker, WORKER_CODE, ());
+            pallet_programs::Programs::<Runtime>::insert(PROGRAM, program());
+            sp_io::storage::set(&storage::program_root(&PROGRAM), &ROOT.encode());
         });
         let mut new = Self {
             parameters,
@@ -89,8 +114,10 @@ impl Custody {
             complaints: vec![],
             epochs: BTreeMap::new(),
             root: None,
-            round: None,
+            rounds: BTreeMap::new(),
             candidates: vec![],
+            expelled: BTreeSet::new(),
+            processes: BTreeMap::new(),
             chain,
         };
         new.govern(custody::Call::set_parameters { parameters });
@@ -102,7 +129,7 @@ impl Custody {
     }
 
     pub fn round(&self) -> Option<&(RoundRecord, RoundLogs)> {
-        self.round.as_ref()
+        self.rounds.get(&self.newest)
     }
 
     fn govern(&mut self, call: custody::Call<Runtime>) {
@@ -114,6 +141,8 @@ impl Custody {
     pub fn advance(&mut self, now: BlockNumber, admitted: impl Fn(&WorkerId) -> bool) {
         let at = UnixMillis(u64::from(now.0) * 2_000);
         let known: Vec<WorkerId> = self.eligible.iter().chain(&self.candidates).map(|one| one.gatekeeper).collect();
+        let processes = self.processes.clone();
+        let admit = |gatekeeper: &WorkerId, at, admitted| admit(gatekeeper, processes[gatekeeper], at, admitted);
         self.chain.execute_with(|| {
             pallet_timestamp::Now::<Runtime>::put(at.0);
             for gatekeeper in &known {
@@ -144,9 +173,13 @@ impl Custody {
     fn settle_candidates(&mut self) {
         let (eligible, candidates) = (self.eligible.clone(), std::mem::take(&mut self.candidates));
         for gone in candidates.iter().filter(|one| !eligible.contains(one)) {
-            let by = RuntimeOrigin::signed(account(&gone.gatekeeper));
+            let account = account(&gone.gatekeeper);
+            if self.expelled.contains(&gone.gatekeeper) {
+                self.govern(custody::Call::expel { account });
+                continue;
+            }
             let call = phala_runtime::RuntimeCall::from(custody::Call::<Runtime>::unbond {});
-            self.chain.execute_with(|| call.dispatch(by)).expect("a candidate may leave");
+            self.chain.execute_with(|| call.dispatch(RuntimeOrigin::signed(account))).expect("a candidate may leave");
         }
         for new in eligible.iter().filter(|one| !candidates.contains(one)) {
             let Member { gatekeeper, participant } = *new;
@@ -174,7 +207,10 @@ impl Custody {
             (newest, round, epochs, custody::Roots::<Runtime>::get(ROOT))
         });
         self.newest = newest;
-        self.round = round;
+        self.rounds.extend(round.map(|round| (newest, round)));
+        while self.rounds.len() > ROUNDS_KEPT as usize {
+            self.rounds.pop_first();
+        }
         // Epochs that the chain has forgotten stay in the world's memory: the key must not have changed since.
         let epochs: BTreeMap<_, _> = epochs;
         self.epochs.extend(epochs);
@@ -183,11 +219,12 @@ impl Custody {
 
     fn say<M: CustodyMessage + Clone>(
         &mut self,
+        start: u32,
         message: &M,
         call: impl FnOnce(Signed<M>) -> custody::Call<Runtime>,
     ) -> Result<(), Refusal> {
         let hash = message.signing_hash(&phala_messages::GenesisHash(GENESIS));
-        let signature = instance_pair(number(&message.sender())).sign(&hash.0).0;
+        let signature = instance_pair(number(&message.sender()), start).sign(&hash.0).0;
         let call = call(Signed { message: message.clone(), signature });
         let said = self.chain.execute_with(|| {
             let authority = call.authorize(TransactionSource::InBlock).expect("it carries its own");
@@ -203,33 +240,97 @@ impl Custody {
         said
     }
 
-    pub fn commit_log(&mut self, message: &LogCommitment, _now: BlockNumber) -> Result<(), Refusal> {
-        self.say(message, |commitment| custody::Call::commit_log { commitment })
+    /// A round that is kept.
+    pub fn kept(&self, number: RoundNumber) -> Option<(RoundRecord, RoundLogs)> {
+        self.rounds.get(&number).cloned()
     }
 
-    pub fn confirm(&mut self, message: &Confirmation, _now: BlockNumber) -> Result<(), Refusal> {
-        self.say(message, |confirmation| custody::Call::confirm { confirmation })
+    /// Counts in this process of gatekeeper `n`, in place of any other.
+    pub fn register(&mut self, n: usize, start: u32) {
+        let gatekeeper = id(n);
+        self.processes.insert(gatekeeper, start);
+        self.chain.execute_with(|| {
+            if pallet_registry::Workers::<Runtime>::contains_key(gatekeeper) {
+                let now = UnixMillis(pallet_timestamp::Now::<Runtime>::get());
+                admit(&gatekeeper, start, now, true);
+            }
+        });
     }
 
-    pub fn report(&mut self, message: &OutputReport, _now: BlockNumber) -> Result<(), Refusal> {
-        self.say(message, |report| custody::Call::report_output { report: Box::new(report) })
+    /// What a process says.
+    pub fn tell(&mut self, (_, start): (usize, u32), say: &Say, _now: BlockNumber) -> Result<(), Refusal> {
+        match say {
+            Say::Log(message) => self.say(start, message, |commitment| custody::Call::commit_log { commitment }),
+            Say::Confirm(message) => self.say(start, message, |confirmation| custody::Call::confirm { confirmation }),
+            Say::Report(message) => {
+                self.say(start, message, |report| custody::Call::report_output { report: Box::new(report) })
+            }
+            Say::Complain(message) => {
+                self.say(start, message, |complaint| custody::Call::complain { complaint: Box::new(complaint) })?;
+                // The chain has judged it: the dealer is out, until governance approves it again.
+                self.eligible.retain(|one| one.gatekeeper != message.dealer);
+                self.candidates.retain(|one| one.gatekeeper != message.dealer);
+                self.complaints.push(message.clone());
+                Ok(())
+            }
+            other => panic!("no custodians were appointed: {other:?}"),
+        }
     }
 
-    pub fn complain(&mut self, message: &Complaint) -> Result<(), Refusal> {
-        self.say(message, |complaint| custody::Call::complain { complaint: Box::new(complaint) })?;
-        // The chain has judged it: the dealer is out, until governance approves it again.
-        self.eligible.retain(|one| one.gatekeeper != message.dealer);
-        self.candidates.retain(|one| one.gatekeeper != message.dealer);
-        self.complaints.push(message.clone());
-        Ok(())
+    /// A member goes of its own will.
+    pub fn leave(&mut self, gatekeeper: WorkerId) {
+        self.eligible.retain(|one| one.gatekeeper != gatekeeper);
+    }
+
+    /// Governance sends a member away.
+    pub fn expel(&mut self, gatekeeper: WorkerId) {
+        self.leave(gatekeeper);
+        self.expelled.insert(gatekeeper);
+    }
+
+    pub fn assign(&mut self, worker: &Registration, assigned: bool) {
+        self.chain.execute_with(|| {
+            let at = UnixMillis(pallet_timestamp::Now::<Runtime>::get());
+            let admitted = record(worker.clone(), BlockNumber(1), at, LIFE_MS);
+            pallet_registry::Workers::<Runtime>::insert(worker.worker, admitted);
+            let workers = if assigned { vec![worker.worker] } else { vec![] };
+            let cluster = ClusterRecord {
+                owner: Account([0; 32]),
+                workers: workers.try_into().expect("one is not too many"),
+                slots: 0,
+                activity: 0,
+            };
+            pallet_programs::Clusters::<Runtime>::insert(CLUSTER, cluster);
+            match assigned {
+                true => pallet_programs::Assignments::<Runtime>::insert(worker.worker, CLUSTER),
+                false => pallet_programs::Assignments::<Runtime>::remove(worker.worker),
+            }
+        });
+    }
+
+    /// What a gatekeeper would read, under the keys by which it reads it.
+    pub fn facts(&mut self, query: &KeyQuery) -> Facts {
+        fn read<T: Decode>(key: &[u8]) -> Option<T> {
+            sp_io::storage::get(key).map(|bytes| T::decode(&mut &bytes[..]).expect("it reads"))
+        }
+        self.chain.execute_with(|| Facts {
+            worker: read(&storage::worker(&query.worker)),
+            listed: sp_io::storage::exists(&storage::measurement(Role::Worker, &WORKER_CODE)),
+            assignment: read(&storage::assignment(&query.worker)),
+            program: read(&storage::program(&query.program)),
+            cluster: read(&storage::cluster(CLUSTER)),
+            root: read(&storage::program_root(&query.program)),
+            open_root: read(&storage::open_root()),
+            keys: read(&storage::key_record(&query.program)).unwrap_or_default(),
+        })
     }
 }
 
-fn admit(gatekeeper: &WorkerId, at: UnixMillis, admitted: bool) {
+fn admit(gatekeeper: &WorkerId, start: u32, at: UnixMillis, admitted: bool) {
     let n = number(gatekeeper);
     let registration = Registration {
         worker: *gatekeeper,
-        instance: instance(n),
+        instance: instance(n, start),
         transport: TransportKey([n as u8; 32]),
         role: Role::Gatekeeper,
         endpoint: Default::default(),

@@ -5,15 +5,13 @@ use super::{PARTICIPANT, Rounds};
 use crate::{
     backup::{self, Making},
     doubt::Doubt,
+    observer::Held,
     orders::Say,
     recover::Wanted,
     view::View,
 };
 use phala_crypto::Secret;
-use phala_messages::{
-    custody::RootGeneration,
-    recovery::{Handover, PieceReply},
-};
+use phala_messages::recovery::{Handover, PieceReply};
 use phala_threshold::Piece;
 use zeroize::Zeroizing;
 
@@ -40,11 +38,10 @@ impl Rounds {
         Ok(())
     }
 
-    /// Roots of which this gatekeeper keeps anything.
-    pub(crate) fn roots(&self) -> Vec<RootGeneration> {
-        let mut roots = self.shares.roots();
-        roots.extend(self.seats.roots());
-        roots
+    /// Roots of which this gatekeeper keeps anything, with the epoch whose key share it holds.
+    pub(crate) fn held(&self) -> Held {
+        let roots = self.shares.roots().into_iter().chain(self.seats.roots().iter().copied());
+        roots.map(|root| (root, self.shares.epoch(root))).collect()
     }
 
     /// Takes a custodian's piece of a seat that this machine may take.

@@ -3,18 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+
+mod cases;
+mod chain;
+mod seeds;
+mod thief;
 mod world;
-
-/// The chain: a model.
-mod chain {
-    pub use crate::common::custody::*;
-    use phala_messages::{InstanceKey, WorkerId};
-
-    pub fn id(n: usize) -> WorkerId {
-        WorkerId([n as u8 + 1; 32])
-    }
-
-    pub fn instance(n: usize) -> InstanceKey {
-        InstanceKey([n as u8; 32])
-    }
-}

@@ -1,36 +1,42 @@
 //! Many gatekeepers in one process, one seed for everything that goes wrong: lost, late, doubled and altered messages,
 //! partitions, crashes, disks that are put back, liars, members that come and go.
 //!
-//! Here the rooms below HTTP play: rounds, shares, dealing, playing. The chain is what stands in the module `chain` beside this one: a
-//! model of the pallet, or the runtime. Views are taken from it directly; `network.rs` puts proofs and seals around it.
+//! Here the rooms below HTTP play: rounds, shares, dealing, playing, and who may have a part of a key. The chain is what stands in
+//! the module `chain` beside this one: a model of the pallets, or the runtime. Views are taken from it directly; `network.rs` puts
+//! proofs and seals around it.
+//!
+//! One gatekeeper at a time is a thief's: its disk is put back and copied, a copy runs beside it, it hears no news. That is what
+//! four of which three are needed must bear. See `thief.rs`.
 
 use crate::{
     chain::{Custody, ROOT, id, instance},
     common::{Blobs, Chance, LabEntropy, LabVault, record},
+    thief::Thief,
 };
 use codec::{Decode, Encode};
 use phala_crypto::Secret;
 use phala_enclave_gatekeeper::{
-    peers::{PeerAnswer, PeerRefusal, PeerReply, PeerRequest, Sensitive},
-    rounds::{Ask, Doubt, LATE_BLOCKS, Rounds, Say},
-    view::{RootView, RoundView, View},
+    peers::{PeerReply, PeerRequest},
+    release::{Facts, judge},
+    rounds::{Ask, Rounds, Say},
+    view::{HEAD_AGE_MS_MAX, RootView, RoundView, View},
 };
 use phala_machine::{Cabinet, Standing};
 use phala_messages::{
-    BlockHash, BlockRef, GenesisHash, Hash, ParticipantKey, Registration, Role, TransportKey, WorkerId,
-    custody::{DeliveryHead, EpochNumber, Member, Parameters, Phase, RoundNumber, place_of},
+    Account, BlockHash, BlockRef, ClusterId, CodeEpoch, CodeHash, GenesisHash, Hash, InstanceKey, Manifest,
+    ParticipantKey, ProgramId, ProgramRecord, ProgramStatus, Registration, Role, TransportKey, WorkerId,
+    custody::{DeliveryHead, EpochNumber, Member, Parameters, RoundNumber},
+    release::KeyQuery,
 };
-use phala_threshold::{
-    CombineError, Dealer, Identity, KeyIdentity, KeyShare, Output, PartialKey, RoundTerms, Signer, combine, evaluate,
-};
+use phala_threshold::{CombineError, Identity, KeyIdentity, KeyShare, Output, PartialKey, combine, evaluate};
 use phala_units::{BlockNumber, UnixMillis};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-const GENESIS: GenesisHash = GenesisHash([7; 32]);
-const PARAMETERS: Parameters = Parameters {
+pub const GENESIS: GenesisHash = GenesisHash([7; 32]);
+pub const PARAMETERS: Parameters = Parameters {
     members: 4,
     members_min: 4,
     refresh_blocks: 10,
@@ -41,120 +47,219 @@ const PARAMETERS: Parameters = Parameters {
     ..Parameters::DEFAULT
 };
 
-fn cabinet(n: usize, vault: &Arc<LabVault>, seed: u64) -> Arc<Cabinet> {
+pub fn cabinet(n: usize, vault: &Arc<LabVault>, seed: u64) -> Arc<Cabinet> {
     Arc::new(Cabinet::new(vault.clone(), &Secret::new([n as u8 + 1; 32]), LabEntropy::new(seed)))
 }
 
-/// One gatekeeper: its disk, and its process while it runs.
-struct Node {
-    vault: Arc<LabVault>,
-    rounds: Option<Rounds>,
-    view: View,
-    admitted: BlockNumber,
-    starts: u64,
+/// Whose key is asked for, and where it works.
+pub const PROGRAM: ProgramId = ProgramId([5; 32]);
+pub const CLUSTER: ClusterId = ClusterId(1);
+/// The program whose key is asked for.
+pub fn program() -> ProgramRecord {
+    ProgramRecord {
+        owner: Account([0; 32]),
+        name: Default::default(),
+        cluster: CLUSTER,
+        slot: 0,
+        code: CodeHash([1; 32]),
+        code_bytes: 1,
+        manifest: Manifest::default(),
+        status: ProgramStatus::Deploying,
+        transport: None,
+        deployed: BlockNumber(1),
+        commands: 0,
+    }
 }
 
-/// A message on its way.
+/// So long after it was sent away, a worker gets nothing from anybody, however old the news that a gatekeeper goes by.
+const FRESH_BLOCKS: u32 = (HEAD_AGE_MS_MAX / BLOCK_MS) as u32;
+const BLOCK_MS: u64 = 2_000;
+
+pub fn time(block: BlockNumber) -> UnixMillis {
+    UnixMillis(u64::from(block.0) * BLOCK_MS)
+}
+
+/// A gatekeeper's disk, and the process on it while one runs. A copy of the disk is another one of these.
+pub struct Node {
+    /// Which gatekeeper this is, or is a copy of.
+    pub of: usize,
+    pub vault: Arc<LabVault>,
+    pub rounds: Option<Rounds>,
+    pub view: View,
+    /// What the chain said in the same block about the worker that asks for keys.
+    facts: Facts,
+    /// The how-manieth process of its gatekeeper it is.
+    pub start: u32,
+    /// Until then it hears no news.
+    pub deaf_until: BlockNumber,
+}
+
+/// The process that the chain knows a gatekeeper by.
+#[derive(Clone, Copy, Default)]
+pub struct Registered {
+    pub start: u32,
+    admitted: BlockNumber,
+}
+
+/// A message on its way, from a process to the process that it was sealed to.
 struct Wire {
     due: u64,
-    from: usize,
+    from: (usize, InstanceKey),
+    to: (usize, InstanceKey),
     ask: Ask,
 }
 
 /// What goes wrong, in percent.
 #[derive(Clone, Copy, Default)]
-struct Faults {
-    lose: u64,
-    delay: u64,
-    double: u64,
-    alter: u64,
-    crash: u64,
-    lag: u64,
-    mute: u64,
+pub struct Faults {
+    pub lose: u64,
+    pub delay: u64,
+    pub double: u64,
+    pub alter: u64,
+    pub crash: u64,
+    pub lag: u64,
+    pub mute: u64,
+    pub theft: u64,
+    pub reassign: u64,
 }
 
-struct World {
-    seed: u64,
-    chance: Chance,
-    custody: Custody,
-    block: BlockNumber,
-    nodes: Vec<Node>,
+pub struct World {
+    pub seed: u64,
+    pub chance: Chance,
+    pub custody: Custody,
+    pub block: BlockNumber,
+    /// One for each gatekeeper, then copies.
+    pub nodes: Vec<Node>,
+    pub registered: Vec<Registered>,
     wires: Vec<Wire>,
     step: u64,
-    faults: Faults,
+    pub faults: Faults,
     /// Pairs that cannot talk.
-    cut: BTreeSet<(usize, usize)>,
+    pub cut: BTreeSet<(usize, usize)>,
+    pub thief: Thief,
+    /// Whether the worker is assigned, and since when.
+    assigned: (bool, BlockNumber),
+    /// How many parts of the current epoch it was given in this block.
+    pub given: usize,
     /// Everything that must be said once only.
-    dealt: BTreeMap<(RoundNumber, WorkerId, WorkerId), Hash>,
+    pub dealt: BTreeMap<(RoundNumber, WorkerId, WorkerId), Hash>,
     logs: BTreeMap<(RoundNumber, WorkerId), Hash>,
     outputs: BTreeMap<RoundNumber, Hash>,
     key: Option<[u8; 32]>,
 }
 
-fn identity() -> Identity {
-    KeyIdentity { genesis: GENESIS.0, cluster: 1, program: [5; 32], code_epoch: 0 }.into()
+pub fn identity() -> Identity {
+    KeyIdentity { genesis: GENESIS.0, cluster: CLUSTER.0, program: PROGRAM.0, code_epoch: 0 }.into()
+}
+
+fn worker() -> Registration {
+    Registration {
+        worker: WorkerId([90; 32]),
+        instance: InstanceKey([91; 32]),
+        transport: TransportKey([92; 32]),
+        role: Role::Worker,
+        endpoint: Default::default(),
+    }
+}
+
+fn query(asked: BlockNumber) -> KeyQuery {
+    let Registration { worker, instance, .. } = worker();
+    KeyQuery { worker, instance, program: PROGRAM, root: ROOT, code: CodeEpoch(0), asked, nonce: [0; 16] }
+}
+
+fn change_a_bit(chance: &mut Chance, percent: u64, bytes: &mut [u8]) {
+    if !bytes.is_empty() && chance.percent(percent) {
+        let at = chance.below(bytes.len() as u64) as usize;
+        bytes[at] ^= 1 << chance.below(8);
+    }
 }
 
 impl World {
-    fn new(seed: u64, count: usize) -> Self {
+    pub fn new(seed: u64, count: usize) -> Self {
         let mut world = Self {
             seed,
             chance: Chance::new(seed),
             custody: Custody::new(PARAMETERS),
             block: BlockNumber(1),
             nodes: vec![],
+            registered: vec![Registered::default(); count],
             wires: vec![],
             step: 0,
             faults: Faults::default(),
             cut: BTreeSet::new(),
+            thief: Thief::default(),
+            assigned: (false, BlockNumber(1)),
+            given: 0,
             dealt: BTreeMap::new(),
             logs: BTreeMap::new(),
             outputs: BTreeMap::new(),
             key: None,
         };
         for n in 0..count {
-            world.nodes.push(Node {
-                vault: Arc::default(),
-                rounds: None,
-                view: View::nothing(),
-                admitted: BlockNumber(0),
-                starts: 0,
-            });
+            world.add(n, Arc::default());
             world.start(n);
             let participant = ParticipantKey(world.rounds(n).participant().0);
             world.custody.eligible.push(Member { gatekeeper: id(n), participant });
         }
+        world.assign(true);
         world
     }
 
-    fn start(&mut self, n: usize) {
-        let node = &mut self.nodes[n];
-        node.starts += 1;
-        let entropy_seed = self.seed << 16 ^ (n as u64) << 8 ^ node.starts;
-        let cabinet = cabinet(n, &node.vault, entropy_seed ^ 0xabcd);
-        let rounds = Rounds::open(GENESIS, id(n), cabinet, LabEntropy::new(entropy_seed));
-        node.rounds = Some(rounds.expect("what it kept opens"));
-        node.admitted = self.block;
+    /// One more disk of gatekeeper `of`; its place among the nodes.
+    pub fn add(&mut self, of: usize, vault: Arc<LabVault>) -> usize {
+        let (view, facts) = (View::nothing(), Facts::default());
+        self.nodes.push(Node { of, vault, rounds: None, view, facts, start: 0, deaf_until: BlockNumber(0) });
+        self.nodes.len() - 1
     }
 
-    fn crash(&mut self, n: usize) {
+    /// A new process on this disk. It registers, and so takes the place of any other process of its gatekeeper.
+    pub fn start(&mut self, n: usize) {
+        let of = self.nodes[n].of;
+        let Registered { start, admitted } = &mut self.registered[of];
+        *start += 1;
+        *admitted = self.block;
+        let node = &mut self.nodes[n];
+        node.start = *start;
+        let entropy_seed = self.seed << 16 ^ (of as u64) << 8 ^ u64::from(node.start);
+        let cabinet = cabinet(of, &node.vault, entropy_seed ^ 0xabcd);
+        let rounds = Rounds::open(GENESIS, id(of), cabinet, LabEntropy::new(entropy_seed));
+        node.rounds = Some(rounds.expect("what it kept opens"));
+        node.view = View::nothing();
+        self.custody.register(of, node.start);
+    }
+
+    pub fn crash(&mut self, n: usize) {
         self.nodes[n].rounds = None;
     }
 
-    fn rounds(&mut self, n: usize) -> &mut Rounds {
+    pub fn rounds(&mut self, n: usize) -> &mut Rounds {
         self.nodes[n].rounds.as_mut().expect("it runs")
     }
 
-    fn view(&self, n: usize) -> View {
-        let time = UnixMillis(u64::from(self.block.0) * 2_000);
-        let registration = |n: usize| Registration {
-            worker: id(n),
-            instance: instance(n),
-            transport: TransportKey([n as u8; 32]),
-            role: Role::Gatekeeper,
-            endpoint: Default::default(),
+    /// Lets the worker work for the program, or sends it away.
+    pub fn assign(&mut self, assigned: bool) {
+        if self.assigned.0 != assigned {
+            self.assigned = (assigned, self.block);
+            self.custody.assign(&worker(), assigned);
+        }
+    }
+
+    /// The newest view that node `n` can have.
+    pub fn view(&self, n: usize) -> View {
+        let now = time(self.block);
+        let machine = |of: usize| {
+            let Registered { start, admitted } = self.registered[of];
+            let registration = Registration {
+                worker: id(of),
+                instance: instance(of, start),
+                transport: TransportKey([of as u8; 32]),
+                role: Role::Gatekeeper,
+                endpoint: Default::default(),
+            };
+            Arc::new(record(registration, admitted, now, 1_000_000))
         };
-        let machine = |n: usize| Arc::new(record(registration(n), self.nodes[n].admitted, time, 1_000_000));
+        let Node { of, start, .. } = self.nodes[n];
+        let is_registered = self.registered[of].start == start;
         let round = self.custody.round().cloned();
         let epochs: BTreeMap<_, _> =
             self.custody.epochs.iter().map(|(number, epoch)| (*number, Arc::new(epoch.clone()))).collect();
@@ -163,35 +268,52 @@ impl World {
         View {
             head: None,
             block: BlockRef { number: self.block, hash: BlockHash([0; 32]) },
-            time,
-            standing: Standing::Admitted(machine(n)),
+            time: now,
+            standing: if is_registered { Standing::Admitted(machine(of)) } else { Standing::Superseded },
             parameters: PARAMETERS,
             round: round.map(|(record, logs)| Arc::new(RoundView { record, logs })),
+            missed: self.missed(n),
             roots: root.into_iter().collect(),
             epochs,
-            machines: (0..self.nodes.len()).map(|n| (id(n), machine(n))).collect(),
+            machines: (0..self.registered.len()).map(|of| (id(of), machine(of))).collect(),
             delivered: DeliveryHead::default(),
             recovery: Default::default(),
         }
     }
 
+    /// The round of the current epoch, if it is not the newest and node `n` lacks its key share.
+    fn missed(&self, n: usize) -> Vec<Arc<RoundView>> {
+        let Some(epoch) = self.custody.epoch() else { return vec![] };
+        let held = self.nodes[n].rounds.as_ref().and_then(|rounds| rounds.shares().epoch(ROOT));
+        if epoch.round == self.custody.newest || held == Some(epoch.epoch) {
+            return vec![];
+        }
+        let round = self.custody.kept(epoch.round);
+        Vec::from_iter(round.map(|(record, logs)| Arc::new(RoundView { record, logs })))
+    }
+
     /// One block, and what happens until the next one.
-    fn advance(&mut self) {
+    pub fn advance(&mut self) {
         self.block = self.block.next();
-        let running: BTreeSet<_> = (0..self.nodes.len()).filter(|n| self.nodes[*n].rounds.is_some()).map(id).collect();
+        let running: BTreeSet<_> = self.nodes.iter().filter(|node| node.rounds.is_some()).map(|n| id(n.of)).collect();
         self.custody.advance(self.block, |gatekeeper| running.contains(gatekeeper));
+        if self.chance.percent(self.faults.reassign) {
+            self.assign(!self.assigned.0);
+        }
+        if self.chance.percent(self.faults.theft) {
+            self.steal();
+        }
+        let gatekeepers = self.registered.len();
         for n in 0..self.nodes.len() {
             if self.nodes[n].rounds.is_some() {
                 if self.chance.percent(self.faults.crash) {
                     self.crash(n);
                 }
-            } else if self.chance.percent(40) {
+            } else if n < gatekeepers && self.chance.percent(40) {
                 self.start(n);
             }
-            if self.nodes[n].rounds.is_some() && !self.chance.percent(self.faults.lag) {
-                let view = self.view(n);
-                self.rounds(n).observe(&view).expect("nothing to doubt");
-                self.nodes[n].view = view;
+            if !self.chance.percent(self.faults.lag) && self.block >= self.nodes[n].deaf_until {
+                self.look(n);
             }
         }
         for _ in 0..3 {
@@ -199,64 +321,101 @@ impl World {
         }
         self.tell();
         self.check();
+        self.given = self.release();
+    }
+
+    /// Node `n` sees what there is to see.
+    fn look(&mut self, n: usize) {
+        if self.nodes[n].rounds.is_none() {
+            return;
+        }
+        let (view, facts) = (self.view(n), self.custody.facts(&query(self.block)));
+        self.rounds(n).observe(&view).expect("nothing to doubt");
+        // Another process took its place: it stops, as the service does.
+        if view.standing == Standing::Superseded {
+            return self.crash(n);
+        }
+        self.nodes[n].view = view;
+        self.nodes[n].facts = facts;
+    }
+
+    /// Whether this node speaks, by what it sees.
+    fn serves(&self, n: usize) -> bool {
+        let node = &self.nodes[n];
+        node.rounds.is_some() && node.view.may_serve(time(self.block)).is_ok()
     }
 
     /// Everybody asks what it wants to know; what was on its way arrives.
     fn talk(&mut self) {
         self.step += 1;
         for n in 0..self.nodes.len() {
+            if !self.serves(n) {
+                continue;
+            }
             let node = &mut self.nodes[n];
             let Some(rounds) = &mut node.rounds else { continue };
             for ask in rounds.asks(&node.view) {
                 if let PeerRequest::Deal { round, dealing } = &ask.request {
                     let hash = phala_messages::transcript::sha256(&dealing.0);
-                    let before = *self.dealt.entry((*round, id(n), ask.to)).or_insert(hash);
+                    let before = *self.dealt.entry((*round, id(node.of), ask.to)).or_insert(hash);
                     assert_eq!(before, hash, "seed {}: a dealer dealt twice and differently", self.seed);
                 }
+                let Some(whom) = node.view.machine(&ask.to, time(self.block)) else { continue };
+                let to = (0..self.registered.len()).find(|of| id(*of) == ask.to).expect("everybody is here");
+                let to = (to, whom.registration.instance);
+                let from = (node.of, instance(node.of, node.start));
                 if self.chance.percent(self.faults.lose) {
                     continue;
                 }
                 let late = if self.chance.percent(self.faults.delay) { 1 + self.chance.below(9) } else { 0 };
                 if self.chance.percent(self.faults.double) {
                     let due = self.step + self.chance.below(9);
-                    self.wires.push(Wire { due, from: n, ask: ask.clone() });
+                    self.wires.push(Wire { due, from, to, ask: ask.clone() });
                 }
-                self.wires.push(Wire { due: self.step + late, from: n, ask });
+                self.wires.push(Wire { due: self.step + late, from, to, ask });
             }
         }
         let now = self.step;
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.wires).into_iter().partition(|w| w.due <= now);
         self.wires = later;
-        for Wire { from, ask, .. } in due {
-            self.deliver(from, ask);
+        for wire in due {
+            self.deliver(wire);
         }
     }
 
-    fn alter(&mut self, bytes: &mut [u8]) {
-        if !bytes.is_empty() && self.chance.percent(self.faults.alter) {
-            let at = self.chance.below(bytes.len() as u64) as usize;
-            bytes[at] ^= 1 << self.chance.below(8);
-        }
+    /// The running process of this gatekeeper with this instance key.
+    fn process(&self, of: usize, key: InstanceKey) -> Option<usize> {
+        (0..self.nodes.len()).find(|n| {
+            let node = &self.nodes[*n];
+            node.of == of && node.rounds.is_some() && instance(of, node.start) == key
+        })
     }
 
-    fn deliver(&mut self, from: usize, ask: Ask) {
-        let to = (0..self.nodes.len()).find(|n| id(*n) == ask.to).expect("everybody is here");
-        if self.cut.contains(&(from.min(to), from.max(to))) {
+    fn deliver(&mut self, Wire { from: (of, sender), to: (to, receiver), ask, .. }: Wire) {
+        if self.cut.contains(&(of.min(to), of.max(to))) {
+            return;
+        }
+        // It was sealed to one process, and is signed by one.
+        let Some(to_node) = self.process(to, receiver).filter(|n| self.serves(*n)) else { return };
+        let believed = self.nodes[to_node].view.machine(&id(of), time(self.block));
+        if believed.is_none_or(|record| record.registration.instance != sender) {
             return;
         }
         // Altered on the way: the seal would stop it, but what is behind the seal must bear it, too.
         let mut bytes = ask.request.encode();
-        self.alter(&mut bytes);
+        change_a_bit(&mut self.chance, self.faults.alter, &mut bytes);
         let Ok(request) = PeerRequest::decode(&mut bytes.as_slice()) else { return };
-        let node = &mut self.nodes[to];
+        let node = &mut self.nodes[to_node];
         let Some(rounds) = &mut node.rounds else { return };
-        let reply = rounds.answer(&node.view, &id(from), &request).expect("nothing to doubt");
+        let reply = rounds.answer(&node.view, &id(of), &request).expect("nothing to doubt");
         if self.chance.percent(self.faults.lose) {
             return;
         }
         let mut bytes = reply.encode();
-        self.alter(&mut bytes);
+        change_a_bit(&mut self.chance, self.faults.alter, &mut bytes);
         let Ok(Ok(answer)) = PeerReply::decode(&mut bytes.as_slice()) else { return };
+        // The answer opens for the process that asked.
+        let Some(from) = self.process(of, sender) else { return };
         let node = &mut self.nodes[from];
         let Some(rounds) = &mut node.rounds else { return };
         rounds.take(&node.view, &id(to), &ask.request, answer).expect("nothing to doubt");
@@ -266,7 +425,7 @@ impl World {
     fn tell(&mut self) {
         for n in 0..self.nodes.len() {
             let node = &self.nodes[n];
-            let Some(rounds) = &node.rounds else { continue };
+            let Some(rounds) = node.rounds.as_ref().filter(|_| node.view.own().is_some()) else { continue };
             for say in rounds.says(&node.view) {
                 match &say {
                     Say::Log(log) => {
@@ -280,15 +439,8 @@ impl World {
                     _ => {}
                 }
                 if !self.chance.percent(self.faults.mute) {
-                    let (custody, now) = (&mut self.custody, self.block);
-                    // Refusals are part of the game: views lag.
-                    let _ = match &say {
-                        Say::Log(message) => custody.commit_log(message, now),
-                        Say::Confirm(message) => custody.confirm(message, now),
-                        Say::Report(message) => custody.report(message, now),
-                        Say::Complain(message) => custody.complain(message),
-                        other => panic!("no custodians were appointed: {other:?}"),
-                    };
+                    // Refusals are part of the game: views lag, and copies speak.
+                    let _ = self.custody.tell((node.of, node.start), &say, self.block);
                 }
             }
         }
@@ -308,18 +460,51 @@ impl World {
             // As soon as it has seen a newer epoch, the older key share is gone, from memory and disk.
             let seen = node.view.roots.get(&ROOT).map(|seen| seen.record.epoch);
             assert!(seen.is_none_or(|seen| seen <= held), "seed {seed}: {n} holds a key share of an old epoch");
-            assert_eq!(stored_epoch(n, &node.vault), Some(held), "seed {seed}: {n} keeps another key share on disk");
+            let stored = stored_epoch(node.of, &node.vault);
+            assert_eq!(stored, Some(held), "seed {seed}: {n} keeps another key share on disk");
         }
     }
 
-    fn holders(&self) -> Vec<usize> {
+    /// The worker asks everybody for its part of the program's key. How many gave one of the current epoch.
+    fn release(&mut self) -> usize {
+        let (now, seed) = (time(self.block), self.seed);
+        let mut given: BTreeMap<EpochNumber, (Arc<Output>, BTreeMap<_, _>)> = BTreeMap::new();
+        for (n, node) in self.nodes.iter().enumerate().filter(|(n, _)| self.serves(*n)) {
+            let Some(rounds) = &node.rounds else { continue };
+            let Ok(entitled) = judge(&query(self.block), &node.facts, now) else { continue };
+            let Some(epoch) = node.view.roots.get(&ROOT).and_then(|root| root.epoch.clone()) else { continue };
+            let Some(partial) = rounds.evaluate(ROOT, &epoch, &entitled) else { continue };
+            let (assigned, since) = self.assigned;
+            let late = self.block.since(since) > FRESH_BLOCKS;
+            assert!(assigned || !late, "seed {seed}: {n} gave a part to a worker that was sent away long ago");
+            let output = rounds.output(epoch.epoch).expect("who holds a key share has the output");
+            given.entry(epoch.epoch).or_insert((output, BTreeMap::new())).1.insert(rounds.participant(), partial);
+        }
+        let current = self.custody.root.and_then(|root| given.get(&root.epoch));
+        let current = current.map_or(0, |(_, partials)| partials.len());
+        for (output, partials) in given.into_values() {
+            let partials = Vec::from_iter(partials);
+            match combine(&output, &identity(), &partials) {
+                Ok(combined) => {
+                    assert!(combined.bad.is_empty(), "seed {seed}: a part is no good");
+                    let key = *combined.key.expose();
+                    assert_eq!(*self.key.get_or_insert(key), key, "seed {seed}: the worker got another key");
+                }
+                Err(CombineError::TooFew { .. }) => {}
+                Err(error) => panic!("seed {seed}: {error:?}"),
+            }
+        }
+        current
+    }
+
+    pub fn holders(&self) -> Vec<usize> {
         let Some(epoch) = self.custody.epoch() else { return vec![] };
         let holds = |node: &Node| node.rounds.as_ref().is_some_and(|r| r.shares().epoch(ROOT) == Some(epoch.epoch));
-        (0..self.nodes.len()).filter(|n| holds(&self.nodes[*n])).collect()
+        (0..self.registered.len()).filter(|n| holds(&self.nodes[*n])).collect()
     }
 
     /// Makes blocks until `done`.
-    fn until(&mut self, what: &str, blocks: u32, done: impl Fn(&Self) -> bool) {
+    pub fn until(&mut self, what: &str, blocks: u32, done: impl Fn(&Self) -> bool) {
         for _ in 0..blocks {
             if done(self) {
                 return;
@@ -330,16 +515,16 @@ impl World {
         panic!("seed {}: never came: {what}; {round:?}, holders {:?}", self.seed, self.holders());
     }
 
-    fn epoch(&self) -> EpochNumber {
+    pub fn epoch(&self) -> EpochNumber {
         self.custody.epoch().expect("there is an epoch").epoch
     }
 
     /// The key share as it lies on this gatekeeper's disk.
-    fn share(&self, n: usize) -> (Output, KeyShare) {
+    pub fn share(&self, n: usize) -> (Output, KeyShare) {
         stored_share(n, &self.nodes[n].vault.contents()).expect("it holds one")
     }
 
-    fn partials(&self, nodes: &[usize]) -> (Output, Vec<(phala_threshold::ParticipantKey, PartialKey)>) {
+    pub fn partials(&self, nodes: &[usize]) -> (Output, Vec<(phala_threshold::ParticipantKey, PartialKey)>) {
         let output = self.share(nodes[0]).0;
         let of = |n: &usize| {
             let key = self.nodes[*n].rounds.as_ref().expect("it runs").participant();
@@ -349,7 +534,7 @@ impl World {
     }
 
     /// The program's key from these gatekeepers: always the same.
-    fn check_key(&mut self) {
+    pub fn check_key(&mut self) {
         let holders = self.holders();
         let epoch = self.custody.epoch().unwrap();
         let needed = epoch.threshold as usize;
@@ -362,7 +547,7 @@ impl World {
     }
 }
 
-fn open(n: usize, blobs: &Blobs, name: &str) -> Option<Vec<u8>> {
+pub fn open(n: usize, blobs: &Blobs, name: &str) -> Option<Vec<u8>> {
     cabinet(n, &LabVault::with(blobs.clone()), 0).get(name).expect("it opens on its own machine")
 }
 
@@ -372,307 +557,7 @@ fn stored_share(n: usize, blobs: &Blobs) -> Option<(Output, KeyShare)> {
     Some((Output::parse(&output).unwrap(), KeyShare::parse(&share).unwrap()))
 }
 
-fn stored_epoch(n: usize, vault: &Arc<LabVault>) -> Option<EpochNumber> {
+pub fn stored_epoch(n: usize, vault: &Arc<LabVault>) -> Option<EpochNumber> {
     let bytes = open(n, &vault.contents(), "gatekeeper/share/0")?;
     Some(EpochNumber::decode(&mut bytes.as_slice()).unwrap())
-}
-
-/// A key is made and handed on while everything goes wrong; then the network heals, and everybody holds a key share again.
-fn run(seed: u64) {
-    let mut world = World::new(seed, if seed % 3 == 0 { 5 } else { 4 });
-    let mut chance = Chance::new(seed ^ 0xfeed);
-    let mut pick = |max: u64| chance.below(max + 1);
-    world.faults = Faults {
-        lose: pick(30),
-        delay: pick(30),
-        double: pick(20),
-        alter: pick(5),
-        crash: pick(4),
-        lag: pick(30),
-        mute: pick(40),
-    };
-    if seed % 4 == 1 {
-        world.cut.insert((0, 1 + pick(2) as usize));
-    }
-    let trouble = 20 + pick(10) as u32;
-    for _ in 0..trouble {
-        world.advance();
-    }
-    // A member leaves, another one takes its place.
-    if seed % 3 == 0 {
-        world.custody.eligible.remove(pick(3) as usize);
-    }
-    world.faults = Faults::default();
-    world.cut.clear();
-    let before = world.custody.epochs.len();
-    world.until("an epoch after the trouble", 60, |world| world.custody.epochs.len() > before);
-    world.until("key shares for all", 10, |world| world.holders().len() == 4);
-    world.check_key();
-}
-
-fn run_all(seeds: std::ops::Range<u64>) {
-    seeds.for_each(run);
-}
-
-#[test]
-fn whatever_goes_wrong_nothing_is_said_twice_and_the_key_stays_seeds_0_to_49() {
-    run_all(0..50);
-}
-
-#[test]
-fn whatever_goes_wrong_nothing_is_said_twice_and_the_key_stays_seeds_50_to_99() {
-    run_all(50..100);
-}
-
-#[test]
-fn whatever_goes_wrong_nothing_is_said_twice_and_the_key_stays_seeds_100_to_149() {
-    run_all(100..150);
-}
-
-#[test]
-fn whatever_goes_wrong_nothing_is_said_twice_and_the_key_stays_seeds_150_to_199() {
-    run_all(150..200);
-}
-
-#[test]
-fn a_key_is_made_and_refreshed_and_stays() {
-    let mut world = World::new(1_000, 4);
-    world.until("the first epoch", 40, |world| world.holders().len() == 4);
-    world.check_key();
-    world.until("the second epoch", 40, |world| world.holders().len() == 4 && world.epoch().0 == 1);
-    world.check_key();
-    // What the rounds left on disk: nothing but key share, names and, for a while, logs.
-    let mut quiet = world;
-    quiet.custody.parameters.refresh_blocks = 1_000;
-    let end = quiet.block.saturating_add(LATE_BLOCKS + 2);
-    quiet.until("the end of lateness", LATE_BLOCKS + 3, |world| world.block >= end);
-    let expected = BTreeSet::from([
-        "gatekeeper/mark".to_string(),
-        "gatekeeper/participant".into(),
-        "gatekeeper/share/0".into(),
-        "gatekeeper/shares".into(),
-    ]);
-    for node in &quiet.nodes {
-        assert_eq!(node.vault.contents().into_keys().collect::<BTreeSet<_>>(), expected);
-    }
-}
-
-#[test]
-fn key_shares_of_two_epochs_do_not_combine_and_one_below_the_threshold_derives_nothing() {
-    let mut world = World::new(1_001, 4);
-    world.until("the first epoch", 40, |world| world.holders().len() == 4);
-    // A thief copies two whole machines, disk and sealing key, now, and one more after the refresh.
-    let (output, mut stolen) = world.partials(&[0, 1]);
-    assert!(matches!(combine(&output, &identity(), &stolen), Err(CombineError::TooFew { good: 2, .. })));
-    world.until("the second epoch", 40, |world| world.holders().len() == 4 && world.epoch().0 == 1);
-    let (newer, more) = world.partials(&[2]);
-    stolen.extend(more);
-    assert!(matches!(combine(&output, &identity(), &stolen), Err(CombineError::TooFew { good: 2, .. })));
-    assert!(matches!(combine(&newer, &identity(), &stolen), Err(CombineError::TooFew { good: 1, .. })));
-    // Relabelled, they are told apart by the mathematics.
-    for (_, partial) in &mut stolen {
-        let mut bytes = partial.bytes_to_seal().to_vec();
-        bytes[..8].copy_from_slice(&newer.round().to_le_bytes());
-        *partial = PartialKey::parse(&bytes).unwrap();
-    }
-    assert!(matches!(combine(&newer, &identity(), &stolen), Err(CombineError::TooFew { good: 1, .. })));
-}
-
-#[test]
-fn a_key_share_that_was_put_back_is_erased_and_never_used() {
-    let mut world = World::new(1_002, 4);
-    world.until("the first epoch", 40, |world| world.holders().len() == 4);
-    let old = world.nodes[0].vault.contents();
-    world.until("the second epoch", 40, |world| world.holders().len() == 4 && world.epoch().0 == 1);
-    world.crash(0);
-    world.nodes[0].vault.put_back(old);
-    world.start(0);
-    assert_eq!(world.rounds(0).shares().epoch(ROOT), Some(EpochNumber(0)));
-    let view = world.view(0);
-    world.rounds(0).observe(&view).unwrap();
-    assert_eq!(world.rounds(0).shares().epoch(ROOT), None);
-    assert!(!world.nodes[0].vault.contents().contains_key("gatekeeper/share/0"));
-    world.nodes[0].view = view;
-    // The next epoch gives it a key share again: it plays, although it cannot deal.
-    world.until("the third epoch", 60, |world| world.holders().len() == 4 && world.epoch().0 == 2);
-    world.check_key();
-}
-
-#[test]
-fn a_disk_put_back_in_the_middle_of_dealing_deals_nothing_else() {
-    let mut world = World::new(1_003, 4);
-    let before = world.nodes[0].vault.contents();
-    let dealing = |world: &World| world.custody.round().is_some_and(|(record, _)| record.phase == Phase::Dealing);
-    // Nobody answers: the dealings of the first process are out, and the round goes on.
-    world.faults.mute = 100;
-    world.until("dealing", 10, dealing);
-    world.advance();
-    let round = world.custody.newest;
-    assert!(world.dealt.keys().any(|(number, dealer, _)| (*number, *dealer) == (round, id(0))));
-    world.crash(0);
-    world.nodes[0].vault.put_back(before);
-    world.start(0);
-    for _ in 0..3 {
-        // `talk` asserts that no second dealing differs from the first.
-        world.advance();
-    }
-    assert!(!world.nodes[0].vault.contents().contains_key(&format!("gatekeeper/round/{}/seed", round.0)));
-    world.faults.mute = 0;
-    world.until("an epoch all the same", 60, |world| world.holders().len() == 4);
-}
-
-#[test]
-fn a_crash_after_every_write_ends_where_no_crash_would() {
-    for writes in 0..12 {
-        let mut world = World::new(2_000 + writes, 4);
-        world.until("the round", 10, |world| world.custody.newest.0 == 1);
-        // One gatekeeper crashes once in each of the first blocks of the round, another later.
-        for block in 0..writes {
-            world.advance();
-            world.crash((block % 4) as usize);
-            world.start((block % 4) as usize);
-        }
-        world.until("an epoch", 80, |world| world.holders().len() == 4);
-        world.check_key();
-    }
-}
-
-#[test]
-fn a_player_that_was_cut_off_gets_its_key_share_from_the_logs_of_the_others() {
-    let mut world = World::new(1_004, 4);
-    world.faults.mute = 100;
-    world.until("dealing", 10, |world| world.custody.newest.0 == 1);
-    // All dealings arrive; then one of them hears nothing until the others have finished.
-    world.advance();
-    world.faults.mute = 0;
-    world.cut = [(0, 1), (0, 2), (0, 3)].into();
-    world.until("the epoch of the others", 40, |world| world.custody.root.is_some());
-    world.advance();
-    assert_eq!(world.holders(), [1, 2, 3]);
-    world.cut.clear();
-    world.until("the late key share", 10, |world| world.holders().len() == 4);
-    assert_eq!(world.epoch(), EpochNumber(0));
-    world.check_key();
-}
-
-#[test]
-fn a_dealer_that_cheats_is_complained_of_and_the_others_go_on() {
-    let mut world = World::new(1_005, 4);
-    world.faults.mute = 100;
-    world.until("dealing", 10, |world| world.custody.newest.0 == 1);
-    let record = world.custody.round().unwrap().0.clone();
-    // Gatekeeper 3 deals with another seed than the one it dealt with before: a contradiction.
-    world.advance();
-    let liar_seed = {
-        let bytes = open(3, &world.nodes[3].vault.contents(), "gatekeeper/participant").unwrap();
-        Secret::new(bytes.try_into().unwrap())
-    };
-    let keys = |members: &[Member]| {
-        members.iter().map(|member| phala_threshold::ParticipantKey(member.participant.0)).collect()
-    };
-    let terms = RoundTerms {
-        network: GENESIS.0,
-        number: 1,
-        previous: None,
-        dealers: keys(&record.dealers),
-        players: keys(&record.players),
-    };
-    let (_, dealings) =
-        Dealer::start(&terms.check().unwrap(), &Signer::new(&liar_seed), &Secret::new([66; 32]), None).unwrap();
-    let victim = world.rounds(0).participant();
-    let (_, other) = dealings.into_iter().find(|(player, _)| *player == victim).unwrap();
-    let request = PeerRequest::Deal { round: RoundNumber(1), dealing: Sensitive(other.bytes_to_seal()) };
-    let view = world.view(0);
-    assert_eq!(world.rounds(0).answer(&view, &id(3), &request).unwrap(), Err(PeerRefusal::BadDealing));
-    // Brought by another one it gets nowhere.
-    assert_eq!(world.rounds(0).answer(&view, &id(2), &request).unwrap(), Err(PeerRefusal::NoPart));
-    world.faults.mute = 0;
-    world.advance();
-    let complaint = world.custody.complaints.first().expect("the chain was told").clone();
-    assert_eq!((complaint.dealer, complaint.by), (id(3), id(0)));
-    let proof = phala_threshold::Complaint::parse(&complaint.evidence).unwrap();
-    assert!(proof.verify(&terms.check().unwrap()).is_ok(), "anyone can verify it");
-    world.until("an epoch", 60, |world| world.holders().len() == 4);
-}
-
-#[test]
-fn a_round_with_a_known_number_and_other_terms_stops_the_gatekeeper() {
-    let mut world = World::new(1_006, 4);
-    world.until("dealing", 10, |world| world.custody.newest.0 == 1);
-    world.advance();
-    let mut view = world.view(0);
-    let mut round = (**view.round.as_ref().unwrap()).clone();
-    let mut players = round.record.players.to_vec();
-    players.pop();
-    round.record.players = players.try_into().unwrap();
-    round.record.threshold = 3;
-    view.round = Some(Arc::new(round));
-    world.crash(0);
-    world.start(0);
-    assert!(matches!(world.rounds(0).observe(&view), Err(Doubt::OtherTerms(RoundNumber(1)))));
-}
-
-#[test]
-fn an_older_view_after_a_restart_takes_nothing_away() {
-    let mut world = World::new(1_007, 4);
-    world.until("the first epoch", 40, |world| world.holders().len() == 4);
-    let old = world.view(0);
-    world.until("the second epoch", 40, |world| world.holders().len() == 4 && world.epoch().0 == 1);
-    world.crash(0);
-    world.start(0);
-    world.rounds(0).observe(&old).unwrap();
-    assert_eq!(world.rounds(0).shares().epoch(ROOT), Some(EpochNumber(1)));
-}
-
-#[test]
-fn a_broken_disk_stops_the_gatekeeper_before_it_says_anything() {
-    let mut world = World::new(1_008, 4);
-    world.custody.advance(BlockNumber(2), |_| true);
-    world.block = BlockNumber(2);
-    let view = world.view(0);
-    world.nodes[0].vault.break_it(true);
-    assert!(matches!(world.rounds(0).observe(&view), Err(Doubt::Cabinet(_))));
-    assert!(world.rounds(0).asks(&view).is_empty(), "no dealing left");
-    assert!(world.rounds(0).says(&view).is_empty());
-}
-
-#[test]
-fn a_blob_that_was_altered_stops_the_start() {
-    let mut world = World::new(1_009, 4);
-    world.until("the first epoch", 40, |world| world.holders().len() == 4);
-    world.crash(0);
-    let whole = world.nodes[0].vault.contents();
-    for name in ["gatekeeper/participant", "gatekeeper/mark", "gatekeeper/share/0", "gatekeeper/shares"] {
-        let mut blobs = whole.clone();
-        *blobs.get_mut(name).unwrap().last_mut().unwrap() ^= 1;
-        let opened = Rounds::open(GENESIS, id(0), cabinet(0, &LabVault::with(blobs), 1), LabEntropy::new(1));
-        assert!(matches!(opened.err(), Some(Doubt::Cabinet(_))), "{name}");
-    }
-    // On another machine nothing of it opens.
-    let opened = Rounds::open(GENESIS, id(0), cabinet(1, &LabVault::with(whole), 1), LabEntropy::new(1));
-    assert!(opened.is_err());
-}
-
-#[test]
-fn logs_are_for_players_of_the_round_and_not_before_the_chain_has_their_hashes() {
-    let mut world = World::new(1_010, 5);
-    world.faults.mute = 100;
-    world.until("dealing", 10, |world| world.custody.newest.0 == 1);
-    world.advance();
-    let view = world.view(0);
-    let ask = |dealer| PeerRequest::Log { round: RoundNumber(1), dealer };
-    assert_eq!(world.rounds(0).answer(&view, &id(1), &ask(0)).unwrap(), Err(PeerRefusal::NotYet));
-    world.faults.mute = 0;
-    world.until("confirming", 10, |world| world.custody.round().unwrap().0.phase != Phase::Dealing);
-    world.advance();
-    let view = world.view(0);
-    let own = place_of(&view.round.as_ref().unwrap().record.dealers, &id(0)).unwrap();
-    assert!(matches!(world.rounds(0).answer(&view, &id(1), &ask(own)).unwrap(), Ok(PeerAnswer::Log(_))));
-    assert_eq!(world.rounds(0).answer(&view, &id(1), &ask(63)).unwrap(), Err(PeerRefusal::Unknown));
-    // The fifth gatekeeper waits for a place; it has no part in this round.
-    assert_eq!(world.rounds(0).answer(&view, &id(4), &ask(own)).unwrap(), Err(PeerRefusal::NoPart));
-    let later = PeerRequest::Log { round: RoundNumber(9), dealer: 0 };
-    assert_eq!(world.rounds(0).answer(&view, &id(1), &later).unwrap(), Err(PeerRefusal::NotYet));
-    let unknown = PeerRequest::Output { epoch: EpochNumber(9) };
-    assert_eq!(world.rounds(0).answer(&view, &id(1), &unknown).unwrap(), Err(PeerRefusal::Unknown));
 }
