@@ -1,8 +1,8 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    AbandonedCommands, Anchors, Call, ClusterCount, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Leads, Pallet,
-    ProgramCount, Programs, Workers as _, command::SEALED_COMMAND_BYTES_MIN,
+    AbandonedCommands, Anchors, Call, ClusterCount, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _,
+    Leads, Pallet, ProgramCount, Programs, Workers as _, command::SEALED_COMMAND_BYTES_MIN,
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -15,8 +15,8 @@ use frame_support::{
 };
 use frame_system::{Origin, RawOrigin};
 use phala_messages::{
-    Account, ClusterId, CodeHash, Hash, InstanceKey, Keep, KeyName, Manifest, ProgramId, Signature, StateRoot, TransportKey,
-    WorkerId,
+    Account, ClusterId, CodeHash, Hash, InstanceKey, Keep, KeyName, Manifest, ProgramId, Signature, StateRoot,
+    TransportKey, WorkerId,
     anchor::{ANCHOR_COMMANDS_MAX, Anchor, SignedAnchor},
     lead::{LeadMessage, LeadStep, SignedLeadMessage},
     limits::{NAME_BYTES_MAX, OUTBOUND_HOSTS_MAX, SEALED_COMMAND_BYTES_MAX},
