@@ -3,7 +3,10 @@
 //! A worker may send the next anchor before the last one is in a block: a transaction pool keeps it until its
 //! turn (`requires` the version that the earlier one `provides`). A block takes it in its turn only.
 
-use crate::{Anchors, Config, Error, Event, Keepers, Keys as _, Pallet, Programs, Refusal, Workers as _};
+use crate::{
+    Anchors, Config, Error, Event, Keepers, Keys as _, Pallet, Payments as _, Programs, Refusal, WeightInfo as _,
+    Workers as _,
+};
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::BlockNumberFor;
 use phala_messages::{
@@ -57,6 +60,7 @@ impl<T: Config> Pallet<T> {
         ensure!(turn == Turn::Now, Error::<T>::from(Refusal::AnchorGap));
         let instance = T::Workers::instance(&anchor.worker).ok_or(Error::<T>::from(Refusal::NotAdmitted))?;
 
+        T::Payments::spent(&anchor.program, anchor.from..anchor.to, &anchor.worker);
         for index in anchor.from..anchor.to {
             Self::release_command(&anchor.program, index);
         }
@@ -66,6 +70,11 @@ impl<T: Config> Pallet<T> {
         Self::count_activity(record.cluster);
         Self::deposit_event(Event::Anchored { program, from, version, root, worker });
         Ok(())
+    }
+
+    /// What an anchor of so many commands costs, with what is paid for them.
+    pub(crate) fn weight_of_anchor(commands: u32) -> Weight {
+        T::WeightInfo::anchor(commands).saturating_add(T::Payments::weight_of_spent(commands))
     }
 
     /// Every rule of an anchor but the signature.

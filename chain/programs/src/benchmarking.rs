@@ -1,8 +1,8 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    AbandonedCommands, Anchors, Call, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _, Leads, Pallet,
-    Programs, Workers as _, command::SEALED_COMMAND_BYTES_MIN,
+    AbandonedCommands, Anchors, Call, ClusterCount, Clusters, Commands, Config, FreeSlots, KeyRecords, Keys as _,
+    Leads, Pallet, ProgramCount, Programs, Workers as _, command::SEALED_COMMAND_BYTES_MIN,
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -15,8 +15,8 @@ use frame_support::{
 };
 use frame_system::{Origin, RawOrigin};
 use phala_messages::{
-    ClusterId, CodeHash, Hash, InstanceKey, Keep, KeyName, Manifest, ProgramId, Signature, StateRoot, TransportKey,
-    WorkerId,
+    Account, ClusterId, CodeHash, Hash, InstanceKey, Keep, KeyName, Manifest, ProgramId, Signature, StateRoot,
+    TransportKey, WorkerId,
     anchor::{ANCHOR_COMMANDS_MAX, Anchor, SignedAnchor},
     lead::{LeadMessage, LeadStep, SignedLeadMessage},
     limits::{NAME_BYTES_MAX, OUTBOUND_HOSTS_MAX, SEALED_COMMAND_BYTES_MAX},
@@ -65,6 +65,21 @@ fn manifest(hosts: u32) -> Result<Manifest, BenchmarkError> {
 fn deploy_call<T: Config>(hosts: u32) -> Result<Call<T>, BenchmarkError> {
     let name = vec![b'a'; NAME_BYTES_MAX as usize].try_into().map_err(|_| BenchmarkError::Stop("the name fits"))?;
     Ok(Call::deploy { cluster: CLUSTER, name, code: CodeHash([0xcc; 32]), code_bytes: 1, manifest: manifest(hosts)? })
+}
+
+/// A program of this owner's, for the benchmarks of others.
+pub fn found<T: Config>(owner: &Account) -> ProgramId {
+    let account = T::AccountId::from(owner.0);
+    let amount = T::Currency::minimum_balance().saturating_add(T::ProgramDeposit::get().saturating_mul(2));
+    let _ = T::Currency::write_balance(&account, T::Currency::balance(&account).saturating_add(amount));
+    let origin: <T as frame_system::Config>::RuntimeOrigin = RawOrigin::Signed(account).into();
+    let program = ProgramId::derive(owner, ProgramCount::<T>::get());
+    let cluster = ClusterId(ClusterCount::<T>::get());
+    let _ = Pallet::<T>::create_cluster(origin.clone());
+    if let Ok(Call::deploy { name, code, code_bytes, manifest, .. }) = deploy_call::<T>(0) {
+        let _ = Pallet::<T>::deploy(origin, cluster, name, code, code_bytes, manifest);
+    }
+    program
 }
 
 struct Arranged<T: Config> {

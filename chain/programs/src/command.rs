@@ -1,6 +1,6 @@
 //! Commands: ordered, kept until they are answered.
 
-use crate::{COMMANDS_PENDING_MAX, Commands, Config, Error, Event, HoldReason, Pallet, Programs};
+use crate::{COMMANDS_PENDING_MAX, Commands, Config, Error, Event, HoldReason, Pallet, Payments as _, Programs};
 use frame_support::{
     pallet_prelude::*,
     traits::{Time as _, fungible::MutateHold as _},
@@ -12,7 +12,12 @@ use phala_units::{Planck, UnixMillis};
 pub(crate) const SEALED_COMMAND_BYTES_MIN: usize = 32 + 16;
 
 impl<T: Config> Pallet<T> {
-    pub(crate) fn do_command(caller: T::AccountId, program: ProgramId, sealed: SealedCommand) -> DispatchResult {
+    pub(crate) fn do_command(
+        caller: T::AccountId,
+        program: ProgramId,
+        sealed: SealedCommand,
+        price_max: Option<Planck>,
+    ) -> DispatchResult {
         ensure!(sealed.len() >= SEALED_COMMAND_BYTES_MIN, Error::<T>::CommandMalformed);
         let mut record = Programs::<T>::get(program).ok_or(Error::<T>::ProgramUnknown)?;
         ensure!(record.status == ProgramStatus::Live, Error::<T>::ProgramNotLive);
@@ -23,8 +28,6 @@ impl<T: Config> Pallet<T> {
         T::Currency::hold(&HoldReason::Command.into(), &caller, deposit.0)?;
         let index = record.commands;
         record.commands = index.saturating_add(1);
-        Self::count_activity(record.cluster);
-        Programs::<T>::insert(program, record);
         let command = CommandRecord {
             caller: Self::account(&caller),
             block: Self::block(),
@@ -32,6 +35,9 @@ impl<T: Config> Pallet<T> {
             deposit,
             sealed,
         };
+        T::Payments::reserve(&program, index, &command, &record.manifest.limits, price_max)?;
+        Self::count_activity(record.cluster);
+        Programs::<T>::insert(program, record);
         Commands::<T>::insert(program, index, command);
         Self::deposit_event(Event::CommandOrdered { program, index, caller });
         Ok(())

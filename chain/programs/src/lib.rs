@@ -41,6 +41,7 @@
 //! - At any block a cluster with workers has one lead, and a lead that answers doubts keeps the lead.
 //! - A deposit is held from the call that causes it until what it pays for leaves the chain's state, and
 //!   returns whole to who paid it.
+//! - A command's price is laid aside when it is ordered, and is spent or refunded once, when it leaves the chain's state.
 //! - While a cluster's `activity` stands still, there is nothing new for its workers to read.
 //! - No call costs more than its weight: whatever grows with use is bounded or done piece by piece when a block
 //!   has room.
@@ -53,10 +54,11 @@ mod cluster;
 mod command;
 mod lead;
 mod moves;
+mod payments;
 mod program;
 
 #[cfg(feature = "runtime-benchmarks")]
-mod benchmarking;
+pub mod benchmarking;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -65,6 +67,8 @@ mod tests;
 mod tests_of_lead;
 #[cfg(test)]
 mod tests_of_moves;
+#[cfg(test)]
+mod tests_of_payments;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 pub mod weights;
@@ -73,6 +77,7 @@ use frame_support::pallet_prelude::*;
 use phala_messages::{InstanceKey, ProgramId, WorkerId, custody::RootGeneration};
 
 pub use pallet::*;
+pub use payments::Payments;
 pub use phala_messages::{limits::COMMANDS_PENDING_MAX, refusal::Refusal};
 pub use weights::WeightInfo;
 
@@ -189,6 +194,9 @@ pub mod pallet {
 
         /// Who guards the keys of programs.
         type Keys: Keys;
+
+        /// Who pays for commands.
+        type Payments: Payments;
 
         /// PHA, in Planck.
         type Currency: fungible::hold::Mutate<Self::AccountId, Reason = Self::RuntimeHoldReason>
@@ -552,18 +560,33 @@ pub mod pallet {
         /// abandoned: their deposits return to their callers as blocks have room, at the latest when the chain
         /// has nothing better to do.
         #[pallet::call_index(4)]
-        #[pallet::weight(T::WeightInfo::remove())]
+        #[pallet::weight(T::WeightInfo::remove().saturating_add(T::Payments::weight_of_removed()))]
         pub fn remove(origin: OriginFor<T>, program: ProgramId) -> DispatchResult {
             let owner = ensure_signed(origin)?;
             Self::do_remove(&owner, program)
         }
 
-        /// Orders a sealed command; holds a deposit by its size until it is answered.
+        /// Orders a sealed command; holds a deposit by its size until it is answered. Its price is paid as [`Payments`] has it;
+        /// whoever calls agrees to it, whatever it is.
         #[pallet::call_index(5)]
-        #[pallet::weight(T::WeightInfo::command(sealed.len() as u32))]
+        #[pallet::weight(T::WeightInfo::command(sealed.len() as u32).saturating_add(T::Payments::weight_of_reserve()))]
         pub fn command(origin: OriginFor<T>, program: ProgramId, sealed: SealedCommand) -> DispatchResult {
             let caller = ensure_signed(origin)?;
-            Self::do_command(caller, program, sealed)
+            Self::do_command(caller, program, sealed, None)
+        }
+
+        /// Orders a sealed command as [`Pallet::command`] does, unless it would cost the caller more than `price_max`: prices, limits
+        /// and who pays may change between an estimate and its block.
+        #[pallet::call_index(15)]
+        #[pallet::weight(T::WeightInfo::command(sealed.len() as u32).saturating_add(T::Payments::weight_of_reserve()))]
+        pub fn command_within(
+            origin: OriginFor<T>,
+            program: ProgramId,
+            sealed: SealedCommand,
+            price_max: Planck,
+        ) -> DispatchResult {
+            let caller = ensure_signed(origin)?;
+            Self::do_command(caller, program, sealed, Some(price_max))
         }
 
         /// worker → chain: the program answers. Authorised by the signature of the worker's current instance.
@@ -579,7 +602,7 @@ pub mod pallet {
         /// worker → chain: commands are answered and this is the state now. Authorised by the signature of
         /// the worker's current instance.
         #[pallet::call_index(7)]
-        #[pallet::weight(T::WeightInfo::anchor(
+        #[pallet::weight(Pallet::<T>::weight_of_anchor(
             anchor.anchor.to.saturating_sub(anchor.anchor.from).min(ANCHOR_COMMANDS_MAX) as u32
         ))]
         #[pallet::authorize(|source, anchor| Self::authorize_anchor(source, anchor))]
@@ -644,7 +667,7 @@ pub mod pallet {
             assert!(T::LeadPatience::get() > 0, "a doubted lead has time to show itself");
             let largest = T::BlockWeights::get().get(DispatchClass::Normal).max_extrinsic.unwrap_or(Weight::MAX);
             let anchor =
-                T::WeightInfo::anchor(ANCHOR_COMMANDS_MAX as u32).saturating_add(T::WeightInfo::authorize_anchor());
+                Self::weight_of_anchor(ANCHOR_COMMANDS_MAX as u32).saturating_add(T::WeightInfo::authorize_anchor());
             assert!(anchor.all_lte(largest), "the longest anchor fits a block");
         }
 

@@ -1,23 +1,25 @@
 //! A runtime with nothing but this pallet and what it stands on; workers are whatever a test says.
 
 use crate::{self as pallet_programs, Workers};
-use core::cell::RefCell;
+use core::{cell::RefCell, ops::Range};
 use frame_support::{
     derive_impl,
     dispatch::GetDispatchInfo,
     parameter_types,
-    traits::{ConstU32, ConstU128, Hooks},
+    traits::{ConstU32, ConstU128, Hooks, fungible::InspectHold as _},
+    weights::Weight,
 };
 use frame_system::AuthorizeCall;
 use phala_messages::{
-    ClusterId, CodeHash, GenesisHash, Hash, InstanceKey, Manifest, ProgramId, SealedCommand, Signature, StateRoot,
-    TransportKey, WorkerId,
+    Account, ClusterId, CodeHash, CommandRecord, GenesisHash, Hash, InstanceKey, Manifest, ProgramId, ProgramLimits,
+    SealedCommand, Signature, StateRoot, TransportKey, WorkerId,
     anchor::{Anchor, SignedAnchor},
     custody::RootGeneration,
     lead::{LeadMessage, LeadStep, SignedLeadMessage},
     moves::{KeyName, Moved, SignedMoved},
     program::{Ready, SignedReady},
 };
+use phala_units::Planck;
 use sp_core::{Pair as _, ed25519};
 use sp_runtime::{
     AccountId32, BuildStorage, DispatchError, DispatchResult, MultiSignature,
@@ -83,6 +85,10 @@ parameter_types! {
     pub static Guarded: bool = false;
     /// The root that takes programs.
     pub static OpenRoot: RootGeneration = RootGeneration(0);
+    /// What a command's byte costs.
+    pub static Price: u128 = 0;
+    /// Nobody can pay for commands.
+    pub static Broke: bool = false;
 }
 
 pub struct Gatekeepers;
@@ -113,9 +119,117 @@ impl pallet_programs::Keys for Gatekeepers {
     }
 }
 
+/// What the [`Purse`] was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Paid {
+    /// `spent`.
+    Spent(ProgramId, Range<u64>, WorkerId),
+    /// `refunded`.
+    Refunded(ProgramId, u64),
+    /// `removed`.
+    Removed(ProgramId, Account),
+}
+
+/// Where the [`Purse`] remembers.
+const PURSE: &[u8] = b"the mock's purse";
+
+/// Remembers for which commands it was asked to lay something aside, in storage: what fails is taken back.
+pub struct Purse;
+
+impl Purse {
+    fn key(program: &ProgramId, index: u64) -> Vec<u8> {
+        [PURSE, &program.0, &index.to_be_bytes()].concat()
+    }
+
+    fn take(program: &ProgramId, index: u64) {
+        let taken = frame_support::storage::unhashed::take::<u128>(&Self::key(program, index));
+        assert!(taken.is_some(), "a command is spent or refunded once");
+        let command = crate::Commands::<Test>::get(program, index).unwrap();
+        let held = Balances::balance_on_hold(&crate::HoldReason::Command.into(), &command.caller.0.into());
+        assert!(held >= command.deposit.0, "its deposit is still held");
+    }
+
+    /// What lies aside for a command.
+    pub fn reserved(program: &ProgramId, index: u64) -> Option<u128> {
+        frame_support::storage::unhashed::get(&Self::key(program, index))
+    }
+
+    /// What it was told so far.
+    pub fn told() -> Vec<Paid> {
+        PAID.with_borrow(Clone::clone)
+    }
+
+    /// Something lies aside for each command, and for nothing else.
+    pub fn check() {
+        let mut commands = 0;
+        for (program, index) in crate::Commands::<Test>::iter_keys() {
+            assert!(Self::reserved(&program, index).is_some(), "{program} {index}");
+            commands += 1;
+        }
+        let mut aside = 0;
+        let mut key = PURSE.to_vec();
+        while let Some(next) = sp_io::storage::next_key(&key).filter(|next| next.starts_with(PURSE)) {
+            aside += 1;
+            key = next;
+        }
+        assert_eq!(commands, aside);
+    }
+}
+
+impl crate::Payments for Purse {
+    fn reserve(
+        program: &ProgramId,
+        index: u64,
+        command: &CommandRecord,
+        limits: &ProgramLimits,
+        price_max: Option<Planck>,
+    ) -> DispatchResult {
+        assert_eq!(*limits, crate::Programs::<Test>::get(program).unwrap().manifest.limits);
+        assert_eq!(Self::reserved(program, index), None, "a command is reserved for once");
+        let price = Price::get() * command.sealed.len() as u128;
+        frame_support::ensure!(price_max.is_none_or(|max| price <= max.0), DispatchError::Other("too dear"));
+        frame_support::storage::unhashed::put(&Self::key(program, index), &price);
+        frame_support::ensure!(!Broke::get(), DispatchError::Other("nobody pays"));
+        Ok(())
+    }
+
+    fn spent(program: &ProgramId, commands: Range<u64>, worker: &WorkerId) {
+        for index in commands.clone() {
+            Self::take(program, index);
+        }
+        PAID.with_borrow_mut(|all| all.push(Paid::Spent(*program, commands, *worker)));
+    }
+
+    fn refunded(program: &ProgramId, command: u64) {
+        Self::take(program, command);
+        PAID.with_borrow_mut(|all| all.push(Paid::Refunded(*program, command)));
+    }
+
+    fn removed(program: &ProgramId, owner: &Account) {
+        PAID.with_borrow_mut(|all| all.push(Paid::Removed(*program, *owner)));
+    }
+
+    fn weight_of_reserve() -> Weight {
+        Weight::from_parts(1, 0)
+    }
+
+    fn weight_of_spent(commands: u32) -> Weight {
+        Weight::from_parts(commands.into(), 0)
+    }
+
+    fn weight_of_refunded() -> Weight {
+        Weight::from_parts(7, 0)
+    }
+
+    fn weight_of_removed() -> Weight {
+        Weight::from_parts(3, 0)
+    }
+}
+
 impl pallet_programs::Config for Test {
     type Workers = Registered;
     type Keys = Gatekeepers;
+    type Payments = Purse;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;
@@ -141,6 +255,7 @@ pub const SEALED_BYTES: usize = 48;
 pub const NOW: u64 = 1_700_000_000_000;
 
 thread_local! {
+    static PAID: RefCell<Vec<Paid>> = const { RefCell::new(Vec::new()) };
     static ROOTS: RefCell<BTreeMap<ProgramId, RootGeneration>> = const { RefCell::new(BTreeMap::new()) };
     static REGISTERED: RefCell<BTreeMap<WorkerId, (InstanceKey, bool)>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -222,6 +337,9 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     WorkersPerCluster::set(1);
     Guarded::set(false);
     OpenRoot::set(RootGeneration(0));
+    Price::set(0);
+    Broke::set(false);
+    PAID.with_borrow_mut(Vec::clear);
     Registered::set(WORKER, &instance(), true);
     Registered::set(OTHER_WORKER, &other_instance(), true);
     ext.execute_with(|| {
@@ -236,6 +354,7 @@ pub fn run(test: impl FnOnce()) {
     new_test_ext().execute_with(|| {
         test();
         Programs::do_try_state().unwrap();
+        Purse::check();
     });
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     Abandoned, AbandonedCommands, Anchors, ClusterPrograms, Clusters, Commands, Config, Error, Event, FreeSlots,
-    HoldReason, Keepers, KeyRecords, Keys as _, Pallet, ProgramCount, ProgramDeposits, Programs, Refusal,
-    WeightInfo as _,
+    HoldReason, Keepers, KeyRecords, Keys as _, Pallet, Payments as _, ProgramCount, ProgramDeposits, Programs,
+    Refusal, WeightInfo as _,
 };
 use frame_support::{
     pallet_prelude::*,
@@ -89,6 +89,7 @@ impl<T: Config> Pallet<T> {
         if let Some(deposit) = ProgramDeposits::<T>::take(program) {
             Self::release(HoldReason::Program, &record.owner, deposit);
         }
+        T::Payments::removed(&program, &record.owner);
         let abandoned = record.commands.saturating_sub(version);
         if abandoned > 0 {
             AbandonedCommands::<T>::insert(program, Abandoned { next: version, end: record.commands });
@@ -176,9 +177,12 @@ impl<T: Config> Pallet<T> {
         };
         let mut index = next;
         for _ in 0..RELEASES_PER_BLOCK_MAX {
-            if index >= end || meter.try_consume(T::WeightInfo::release_abandoned()).is_err() {
+            let weight = T::WeightInfo::release_abandoned().saturating_add(T::Payments::weight_of_refunded());
+            if index >= end || meter.try_consume(weight).is_err() {
                 break;
             }
+            // First the price: while the deposit is held, its account takes any amount back.
+            T::Payments::refunded(&program, index);
             Self::release_command(&program, index);
             index = index.saturating_add(1);
         }

@@ -2,8 +2,8 @@
 
 use crate::{
     Abandoned, AbandonedCommands, Anchors, Assignments, COMMANDS_PENDING_MAX, Call, ClusterCount, ClusterPrograms,
-    Clusters, Commands, Error, Event, FreeSlots, HoldReason, Keepers, Leads, Pallet, ProgramCount, ProgramDeposits,
-    Programs as ProgramMap, Refusal, WeightInfo, command::SEALED_COMMAND_BYTES_MIN, mock::*,
+    Clusters, Commands, Error, Event, FreeSlots, HoldReason, Keepers, Leads, Pallet, Payments as _, ProgramCount,
+    ProgramDeposits, Programs as ProgramMap, Refusal, WeightInfo, command::SEALED_COMMAND_BYTES_MIN, mock::*,
     program::RELEASES_PER_BLOCK_MAX, weights::SubstrateWeight,
 };
 use codec::Encode;
@@ -335,7 +335,8 @@ mod programs {
             }
             assert_ok!(call(owner(), Call::remove { program }));
             assert_eq!(Programs::on_idle(1, Weight::zero()), Weight::zero());
-            let room = Weights::find_abandoned() + Weights::release_abandoned() * 2;
+            let each = Weights::release_abandoned() + Purse::weight_of_refunded();
+            let room = Weights::find_abandoned() + each * 2;
             assert_eq!(Programs::on_idle(1, room), room);
             assert_eq!(AbandonedCommands::<Test>::get(program), Some(Abandoned { next: 2, end: 3 }));
         });

@@ -203,6 +203,7 @@ impl pallet_programs::Workers for Registered {
 impl pallet_programs::Config for Runtime {
     type Workers = Registered;
     type Keys = Guarded;
+    type Payments = crate::credit::Paid;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Time = Timestamp;

@@ -53,6 +53,14 @@ pub const COMMAND_DEPOSIT: Balance = PHA / 100;
 /// The same, for each of its bytes: a command of 256 KiB holds 0.27 PHA.
 pub const COMMAND_DEPOSIT_PER_BYTE: Balance = PHA / 1_000_000;
 
+/// Least stake of an account on a program: what gives it one point of weight.
+pub const PROGRAM_STAKE_MIN: Balance = 10 * PHA;
+/// How long stake is on its way back from a program: whoever lends weight for a moment pays for it with time.
+pub const UNSTAKE_BLOCKS: BlockNumber = by_network(7 * DAYS, 2 * MINUTES);
+/// After how long an unanswered command's price may be had back. As many commands as may wait, of the dearest kind, take a worker a
+/// day: nobody makes others' commands late by sending many.
+pub const LATE_BLOCKS: BlockNumber = by_network(2 * DAYS, 10 * MINUTES);
+
 /// Held from a validator for its gatekeeper.
 pub const GATEKEEPER_BOND: Balance = 1_000 * PHA;
 

@@ -18,10 +18,8 @@
 
 use crate::constants::*;
 use alloc::{vec, vec::Vec};
-use phala_messages::{custody::Parameters, recovery::RecoveryParameters};
-#[cfg(not(feature = "production"))]
-use phala_units::PHA;
-use phala_units::Planck;
+use phala_messages::{credit::CommandPrice, custody::Parameters, recovery::RecoveryParameters};
+use phala_units::{PHA, Planck};
 use serde_json::{Value, json};
 use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
 use sp_genesis_builder::PresetId;
@@ -47,6 +45,14 @@ pub const CUSTODY: Parameters = Parameters {
 /// The times of recovery: a day in which a ceremony can be stopped, a week in which it must succeed.
 pub const RECOVERY: RecoveryParameters =
     RecoveryParameters { delay_blocks: 24 * HOURS, silence_blocks: 4 * HOURS, lapse_blocks: 7 * 24 * HOURS };
+
+/// What commands cost on the network that counts: one of a kibibyte, to a program with the usual limits, 0.0031 PHA. Development
+/// networks take nothing.
+pub const COMMAND_PRICE: CommandPrice = CommandPrice {
+    base: Planck(PHA / 1_000),
+    per_byte: Planck(PHA / 10_000_000),
+    per_million_fuel: Planck(PHA / 1_000_000),
+};
 
 /// Part of a slash that goes to whoever reported it.
 pub const SLASH_REWARD: sp_runtime::Perbill = sp_runtime::Perbill::from_percent(10);
@@ -149,7 +155,6 @@ mod development {
 mod production {
     use super::*;
     use phala_evidence::INTEL_ROOT_DER;
-    use phala_units::PHA;
 
     /// Least stake of a nominator.
     const NOMINATOR_BOND_MIN: u128 = 10 * PHA;
@@ -173,6 +178,7 @@ mod production {
                 "registry": { "root": { "root": "intel", "certificate": hex::encode(INTEL_ROOT_DER) } },
                 "custody": { "parameters": CUSTODY },
                 "recovery": { "parameters": RECOVERY },
+                "credit": { "price": COMMAND_PRICE },
             })
         })
     }

@@ -216,6 +216,7 @@ impl Contains<RuntimeCall> for GoesOn {
             | RuntimeCall::Custody(_)
             | RuntimeCall::Recovery(_)
             | RuntimeCall::Computation(_)
+            | RuntimeCall::Credit(pallet_credit::Call::set_payer { .. } | pallet_credit::Call::set_price { .. })
             | RuntimeCall::Council(_)
             | RuntimeCall::TechnicalCommittee(_)
             | RuntimeCall::TechnicalMembership(_)

@@ -12,6 +12,8 @@
 //! accounts    vesting, identity, proxies, multisig
 //! token       where PHA starts, and where fees go
 //! voting      staked PHA keeps its vote
+//! work        sessions, the pools behind them, the programs they serve
+//! credit      stake on programs, credit for their commands
 //! apis        what nodes and clients may ask
 //! genesis     presets: dev (1 validator), local (4), production
 //! ```
@@ -32,6 +34,7 @@ pub mod accounts;
 pub mod apis;
 pub mod configs;
 pub mod constants;
+pub mod credit;
 pub mod genesis;
 pub mod governance;
 pub mod origins;
@@ -163,6 +166,7 @@ frame_support::construct_runtime!(
         Recovery: pallet_key_recovery = 53,
         Computation: pallet_computation = 60,
         Pools: pallet_pools = 61,
+        Credit: pallet_credit = 62,
     }
 );
 
@@ -173,6 +177,8 @@ mod lab;
 mod tests_of_calls;
 #[cfg(test)]
 mod tests_of_reads;
+#[cfg(all(test, not(feature = "production")))]
+mod tests_of_credit;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_governance;
 #[cfg(all(test, not(feature = "production")))]

@@ -59,6 +59,7 @@ fn each_power_is_with_whom_the_table_says() {
             (pallet_custody::Call::set_parameters { parameters: genesis::CUSTODY }.into(), ROOT),
             (pallet_key_recovery::Call::appoint { threshold: 2, custodians: Default::default() }.into(), ROOT),
             (pallet_key_recovery::Call::set_parameters { parameters: genesis::RECOVERY }.into(), ROOT),
+            (pallet_credit::Call::set_price { price: genesis::COMMAND_PRICE }.into(), ROOT),
             (frame_system::Call::authorize_upgrade { code_hash: [1; 32].into() }.into(), ROOT),
             (frame_system::Call::set_storage { items: alloc::vec![] }.into(), ROOT),
             (pallet_balances::Call::force_set_balance { who: who.clone(), new_free: 0 }.into(), ROOT),

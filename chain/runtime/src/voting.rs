@@ -18,8 +18,9 @@ type Negative = <Balances as Currency<AccountId>>::NegativeImbalance;
 
 impl Voting {
     fn staked(who: &AccountId) -> Balance {
-        let reason: RuntimeHoldReason = pallet_staking::HoldReason::Staking.into();
-        Balances::balance_on_hold(&reason, who)
+        let reasons: [RuntimeHoldReason; 2] =
+            [pallet_staking::HoldReason::Staking.into(), pallet_credit::HoldReason::ProgramStake.into()];
+        reasons.iter().fold(0, |sum, reason| sum.saturating_add(Balances::balance_on_hold(reason, who)))
     }
 }
 

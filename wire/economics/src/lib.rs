@@ -42,6 +42,7 @@ mod parameters;
 mod payout;
 mod performance;
 mod pool;
+mod program;
 mod rate;
 mod record;
 mod session;
@@ -63,6 +64,10 @@ pub use payout::{Payout, split as split_budget, value_after};
 pub use performance::{Mark, Performance, SCORE_MAX, Score, cap as performance_cap, current, measure};
 pub use pool::{
     BurnError, CONTRIBUTION_MIN, ContributeError, DUST_MAX, POOL_VALUE_MAX, RewardError, SHARES_MAX, SharePool, Shares,
+};
+pub use program::{
+    PRICE_BASE_MAX, PRICE_PER_BYTE_MAX, PRICE_PER_MILLION_FUEL_MAX, PriceError, STAKE_PER_WEIGHT, WEIGHT_MAX,
+    WEIGHT_MIN, check_price, price_of_command, weight_of_stake,
 };
 pub use rate::{PPM, Ppm, RateAboveWhole};
 pub use record::{Holding, PoolKind, PoolRecord, Queue, Request, RequestId};

@@ -3,7 +3,7 @@
 
 use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
 use phala_economics::*;
-use phala_messages::{Account, PoolId, computation::SessionNumber};
+use phala_messages::{Account, PoolId, ProgramLimits, computation::SessionNumber, credit::CommandPrice};
 use phala_units::{BlockNumber, PHA, Planck, UnixMillis};
 use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
 
@@ -88,6 +88,12 @@ fn encoded_types_have_golden_bytes() {
     commission.change(Ppm::percent(7), BlockNumber(77));
     vectors.value("commission/announced", &commission);
     vectors.value("commission/rise", &commission.announced_at(BlockNumber(77)).unwrap());
+
+    let price =
+        CommandPrice { base: Planck(PHA / 1_000), per_byte: Planck(100_000), per_million_fuel: Planck(1_000_000) };
+    let limits = ProgramLimits { command_fuel_max: 2_000_000_001, ..Default::default() };
+    vectors.value("price-of-command", &price_of_command(&price, 1_024, &limits));
+    vectors.value("weight-of-stake", &weight_of_stake(Planck(2_345 * PHA)));
 
     vectors.value("pool-kind/stakepool", &PoolKind::StakePool);
     vectors.value("pool-kind/vault", &PoolKind::Vault);

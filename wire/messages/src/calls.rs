@@ -13,6 +13,7 @@ use crate::{
     collateral::Collateral,
     command::SealedCommand,
     computation::{FaultProof, Heartbeat, ScoreReport},
+    credit,
     custody::{
         Complaint, Confirmation, DeliveryBatch, LogCommitment, OutputReport, Parameters, RootGeneration, Signed,
     },
@@ -29,6 +30,7 @@ use crate::{
 use alloc::{boxed::Box, vec, vec::Vec};
 use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Compact, Encode};
+use phala_units::Planck;
 use sp_crypto_hashing::blake2_256;
 
 /// A call of the runtime.
@@ -80,6 +82,8 @@ pub enum Call {
     Computation(Box<Computation>),
     /// Pools of stake.
     Pools(Pools),
+    /// Stake on programs, credit for their commands.
+    Credit(credit::Credit),
     /// Any call, encoded already: its first byte is the pallet's index.
     Encoded(Vec<u8>),
 }
@@ -111,6 +115,7 @@ impl Encode for Call {
             Self::Recovery(call) => (53u8, call).encode_to(out),
             Self::Computation(call) => (60u8, call).encode_to(out),
             Self::Pools(call) => (61u8, call).encode_to(out),
+            Self::Credit(call) => (62u8, call).encode_to(out),
             Self::Encoded(bytes) => out.write(bytes),
         }
     }
@@ -285,6 +290,16 @@ pub enum Programs {
     Moved {
         /// Signed by its instance.
         moved: SignedMoved,
+    },
+    /// Sends a sealed command that may cost the caller so much.
+    #[codec(index = 15)]
+    CommandWithin {
+        /// To which program.
+        program: ProgramId,
+        /// The request.
+        sealed: SealedCommand,
+        /// Of the caller's own.
+        price_max: Planck,
     },
     /// A worker doubts its cluster's lead, shows itself, or takes the lead. Carries its own authority.
     #[codec(index = 14)]

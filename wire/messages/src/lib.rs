@@ -21,6 +21,7 @@
 //! copies        worker → worker: a program's sealed state, for the day the lead dies
 //! custody       gatekeeper → chain: how key shares are made, handed on and delivered
 //! computation   worker ↔ chain: scores, challenges, heartbeats; anyone → chain: proofs of faults
+//! credit        anyone → chain: stake on a program, credit for its commands
 //! recovery      gatekeeper, custodian → chain: backups of key shares, and the ceremony that brings them back
 //! release       worker → gatekeeper: a part of a program's key, and what is noted down of it
 //! refusal       chain → worker: why a message is not taken
@@ -50,6 +51,7 @@ pub mod collateral;
 pub mod command;
 pub mod computation;
 pub mod copies;
+pub mod credit;
 pub mod custody;
 pub mod holders;
 pub mod ids;

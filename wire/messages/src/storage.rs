@@ -232,6 +232,36 @@ pub fn budget_schedule() -> Vec<u8> {
     item("Computation", "Budget")
 }
 
+/// [`crate::credit::CommandPrice`].
+pub fn command_price() -> Vec<u8> {
+    item("Credit", "Price")
+}
+
+/// [`crate::credit::CreditRecord`] of a program; none stands for the default.
+pub fn credit(program: &ProgramId) -> Vec<u8> {
+    entry("Credit", "Credits", &[program.encode()])
+}
+
+/// [`crate::credit::Reservation`] for a command.
+pub fn reservation(program: &ProgramId, command: u64) -> Vec<u8> {
+    entry("Credit", "Reservations", &[program.encode(), command.encode()])
+}
+
+/// [`phala_units::Planck`]: all that is staked on a program; none stands for nothing. `phala_economics::weight_of_stake` says what it gives.
+pub fn program_stake(program: &ProgramId) -> Vec<u8> {
+    entry("Credit", "ProgramStakes", &[program.encode()])
+}
+
+/// [`phala_units::Planck`]: what one account has staked on a program.
+pub fn stake(program: &ProgramId, account: &Account) -> Vec<u8> {
+    entry("Credit", "Stakes", &[program.encode(), account.encode()])
+}
+
+/// [`crate::credit::LeavingStake`] that came off a program and is an account's.
+pub fn leaving_stake(program: &ProgramId, account: &Account) -> Vec<u8> {
+    entry("Credit", "Leaving", &[program.encode(), account.encode()])
+}
+
 /// `frame_system::AccountInfo`: nonce and balance.
 pub fn account(id: &Account) -> Vec<u8> {
     entry("System", "Account", &[id.encode()])

@@ -2,6 +2,7 @@
 //! changes it visibly. Run with `PHALA_WRITE_VECTORS=1` to write it anew.
 
 mod computation;
+mod credit;
 mod gatekeepers;
 
 use codec::{Decode, DecodeAll, Encode};
@@ -169,6 +170,8 @@ fn every_encoded_type_has_its_golden_bytes() {
     recovery(&mut vectors);
     computation::values(&mut vectors);
     computation::storage_keys(&mut vectors);
+    credit::values(&mut vectors);
+    credit::storage_keys(&mut vectors);
     receipts(&mut vectors);
     calls(&mut vectors);
     storage_keys(&mut vectors);
@@ -440,7 +443,13 @@ fn calls(vectors: &mut Vectors) {
         ("moved", Call::Programs(Programs::Moved { moved: moved() })),
     ];
     let context = SigningContext { genesis: GENESIS, spec_version: 100, transaction_version: 1, nonce: 70 };
-    for (name, call) in all.into_iter().chain(custody_calls()).chain(recovery_calls()).chain(computation::calls()) {
+    for (name, call) in all
+        .into_iter()
+        .chain(custody_calls())
+        .chain(recovery_calls())
+        .chain(computation::calls())
+        .chain(credit::calls())
+    {
         vectors.bytes(&format!("call/{name}"), call.encode());
         vectors.bytes(&format!("call/{name}/authorized"), call.authorized());
         vectors.bytes(&format!("call/{name}/signing-payload"), call.signing_payload(&context));
