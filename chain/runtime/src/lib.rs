@@ -175,14 +175,14 @@ frame_support::construct_runtime!(
 mod lab;
 #[cfg(test)]
 mod tests_of_calls;
-#[cfg(test)]
-mod tests_of_reads;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_credit;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_governance;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_powers;
+#[cfg(test)]
+mod tests_of_reads;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_token;
 #[cfg(all(test, not(feature = "production")))]

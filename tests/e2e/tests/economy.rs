@@ -40,7 +40,7 @@ fn workers_earn_one_dies_and_everybody_leaves_with_what_the_events_say() -> Resu
     }
     network.json(&["pool", "contribute", &pool, "5000PHA", "--account", OPERATOR])?;
     for worker in &workers {
-        let start = ["worker", "start", worker, "--stake", "20000PHA", "--wait", "4m", "--account", OPERATOR];
+        let start = ["worker", "start", worker, "--stake", "5000PHA", "--wait", "4m", "--account", OPERATOR];
         network.json(&start)?;
     }
     until("two sessions were paid", || {

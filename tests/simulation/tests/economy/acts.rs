@@ -6,7 +6,7 @@ use pallet_pools as pools;
 use phala_economics::{FaultLevel, Ppm, Shares};
 use phala_messages::{Hash, PoolId, WorkerId};
 use phala_runtime::{AccountId, Computation, Pools, Runtime};
-use phala_units::Planck;
+use phala_units::{PHA, Planck};
 use std::collections::BTreeMap;
 
 /// How often each thing was carried out, and refused.
@@ -122,14 +122,17 @@ impl World {
         let n = self.dice.below(u64::from(WORKERS)) as u32;
         let (worker, pool) = (self.id(n), pool_of(n));
         let operator = owner(pool);
-        let free = self.free(pool);
-        let stake = (free / u128::from(1 + self.dice.below(8))).max(self.dice.amount());
+        // Mostly what a session takes, sometimes too little or too much.
+        let stake = match self.dice.below(8) {
+            0 => self.dice.amount(),
+            _ => u128::from(2_000 + self.dice.below(20_000)) * PHA,
+        };
         match self.dice.below(20) {
             0..10 => ("start", self.by(operator, work::Call::start { worker, stake })),
             10 | 11 => ("stop", self.by(operator, work::Call::stop { worker })),
             12..14 => ("restart", self.by(operator, work::Call::restart { worker, stake })),
             14 => ("reclaim", self.by(account(100), work::Call::reclaim { worker })),
-            15 => ("unbind", self.by(operator, work::Call::unbind { worker })),
+            15 if self.dice.percent(20) => ("unbind", self.by(operator, work::Call::unbind { worker })),
             _ => {
                 let bound = self.bound(n);
                 let score = 50 + self.dice.below(3_000) as u32;

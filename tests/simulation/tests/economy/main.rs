@@ -15,7 +15,7 @@ fn play(seed: u64, operations: u32) -> Tally {
     let mut tally = Tally::new();
     let mut done = 0;
     while done < operations {
-        for _ in 0..1 + world.dice.below(60) {
+        for _ in 0..1 + world.dice.below(120) {
             let (name, carried_out) = world.act();
             let (yes, no) = tally.entry(name).or_default();
             *if carried_out { yes } else { no } += 1;

@@ -12,7 +12,7 @@ use phala_messages::PoolId;
 use phala_runtime::{AccountId, Balances, Computation, Pools, Runtime, RuntimeCall, RuntimeOrigin, System};
 use phala_simulation::economy::Economy;
 pub use phala_simulation::economy::account;
-use phala_units::PHA;
+use phala_units::{PHA, Planck};
 use sp_runtime::{DispatchError, traits::Dispatchable};
 use std::{
     collections::BTreeMap,
@@ -66,7 +66,7 @@ impl World {
     pub fn new(dice: Dice) -> Self {
         let mut world = Self { dice, faults: 0, issued: 0, economy: Economy::new(WORKERS) };
         for n in (0..10).chain(100..100 + DELEGATORS) {
-            world.endow(account(n), 2_000_000 * PHA);
+            world.endow(account(n), 4_000_000 * PHA);
         }
         for id in 0..STAKE_POOLS + VAULTS {
             let (pool, commission) = (PoolId(id), Ppm::percent(world.dice.below(50) as u8));
@@ -75,6 +75,10 @@ impl World {
                 false => pools::Call::create_vault { commission },
             };
             assert!(world.by(owner(pool), call), "the pool is founded");
+        }
+        for id in 0..STAKE_POOLS {
+            let (pool, amount) = (PoolId(id), Planck(250_000 * PHA));
+            assert!(world.by(owner(pool), pools::Call::contribute { pool, amount }), "its owner gives first");
         }
         world.block(ROOM);
         for n in 0..WORKERS {
