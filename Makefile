@@ -41,7 +41,7 @@ lint: check
 bench: build ## Print the performance table, peers beside us (release build of what is measured)
 	$(CARGO) build --release --locked -p phala-benches -p phala-worker
 	@mkdir -p "$(CARGO_TARGET_DIR)/bench" && cd "$(CARGO_TARGET_DIR)/bench" && \
-		ln -f ../debug/phala ../debug/phala-node ../debug/phala-gatekeeper ../debug/phala-simulated-tee ../debug/phala-drill ../release/phala-worker .
+		ln -f ../debug/phala ../debug/phala-node ../debug/phala-gatekeeper ../debug/phala-simulated-tee ../debug/phala-drill ../debug/phala-chain-bench ../release/phala-worker .
 	"$(CARGO_TARGET_DIR)/release/phala-bench" --bin "$(CARGO_TARGET_DIR)/bench"
 
 fuzz: setup ## Fuzz what strangers send: evidence, receipts, messages; a minute each

@@ -10,6 +10,7 @@
 //! | `rows::sealing` | open, run, sign, seal | the same engine, run |
 //! | `rows::evidence` | `phala_evidence` | `dcap-qvl` with the same RustCrypto backend |
 //! | `rows::keys` | rounds of gatekeepers, a program's key released | – (a published figure) |
+//! | `rows::economy` | sessions, pools and transfers on our runtime | transfers on the SDK's template runtime |
 //! | `rows::start` | an instance, an artifact, a component, up to the first answer | bare wasmtime |
 //! | `rows::processor` | a guest | the same source, native |
 //!
@@ -43,7 +44,7 @@ struct Arguments {
     /// Measure these only
     #[arg(long, value_enum, value_delimiter = ',', value_name = "GROUP")]
     only: Vec<Group>,
-    /// Folder of `phala`, `phala-node`, `phala-worker` and `phala-simulated-tee` [default: beside this program]
+    /// Folder of `phala`, `phala-node`, `phala-worker`, `phala-simulated-tee` and `phala-chain-bench` [default: beside this program]
     #[arg(long, value_name = "DIR")]
     bin: Option<PathBuf>,
     #[command(subcommand)]
@@ -71,6 +72,8 @@ enum Group {
     Evidence,
     /// Master keys made, handed on and used
     Keys,
+    /// What sessions, pools and transfers cost the chain
+    Economy,
     /// From nothing to the first answer
     Start,
     /// A guest that computes
@@ -109,6 +112,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Group::Keys) {
         table.add("keys of gatekeepers", rows::keys::measure(effort));
+    }
+    if wanted(Group::Economy) {
+        table.add("the chain", rows::economy::measure(arguments.bin.as_deref(), effort));
     }
     if wanted(Group::Start) {
         table.add("cold start", rows::start::measure(&runtime, &component, effort));

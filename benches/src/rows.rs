@@ -1,5 +1,6 @@
 //! What is measured, one file a group.
 
+pub mod economy;
 pub mod evidence;
 pub mod keys;
 pub mod processor;

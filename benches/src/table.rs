@@ -11,12 +11,14 @@ pub enum Figure {
     Seconds(f64),
     /// Requests per second.
     RequestsPerSecond(f64),
+    /// A part of a whole.
+    Share(f64),
 }
 
 impl Figure {
     fn value(self) -> f64 {
         match self {
-            Self::Seconds(value) | Self::RequestsPerSecond(value) => value,
+            Self::Seconds(value) | Self::RequestsPerSecond(value) | Self::Share(value) => value,
         }
     }
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::RequestsPerSecond(value) => write!(f, "{value:.0}/s"),
+            Self::Share(value) => write!(f, "{:.1} %", value * 100.0),
             Self::Seconds(value) if value >= 1.0 => write!(f, "{value:.2} s"),
             Self::Seconds(value) if value >= 1e-3 => write!(f, "{:.2} ms", value * 1e3),
             Self::Seconds(value) => write!(f, "{:.1} µs", value * 1e6),

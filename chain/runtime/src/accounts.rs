@@ -4,10 +4,7 @@ use crate::{constants::*, origins::*, *};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
     parameter_types,
-    traits::{
-        ConstU32, ConstU128, InstanceFilter, LinearStoragePrice, WithdrawReasons,
-        fungible::HoldConsideration,
-    },
+    traits::{ConstU32, ConstU128, InstanceFilter, LinearStoragePrice, WithdrawReasons, fungible::HoldConsideration},
 };
 use phala_units::PHA;
 use scale_info::TypeInfo;

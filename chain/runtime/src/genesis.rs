@@ -98,10 +98,8 @@ mod development {
         recovery: RecoveryParameters,
     ) -> Value {
         let people = Sr25519Keyring::well_known().map(|key| (key.to_account_id(), ENDOWMENT));
-        let pots = [
-            (token::pot(token::REWARDS), SUPPLY / 100 * 70),
-            (token::TreasuryAccount::get(), EXISTENTIAL_DEPOSIT),
-        ];
+        let pots =
+            [(token::pot(token::REWARDS), SUPPLY / 100 * 70), (token::TreasuryAccount::get(), EXISTENTIAL_DEPOSIT)];
         let balances: Vec<(AccountId, u128)> = people.chain(pots).collect();
         let keys: Vec<_> = validators
             .iter()

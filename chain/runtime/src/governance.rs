@@ -4,8 +4,7 @@ use crate::{constants::*, origins::*, voting::Voting, *};
 use frame_support::{
     PalletId, parameter_types,
     traits::{
-        ConstBool, ConstU32, ConstU128, Contains, EitherOf, EitherOfDiverse, EqualPrivilegeOnly,
-        LockIdentifier,
+        ConstBool, ConstU32, ConstU128, Contains, EitherOf, EitherOfDiverse, EqualPrivilegeOnly, LockIdentifier,
         tokens::{PayFromAccount, UnityAssetBalanceConversion},
     },
 };

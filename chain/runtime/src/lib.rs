@@ -175,6 +175,8 @@ frame_support::construct_runtime!(
 mod lab;
 #[cfg(test)]
 mod tests_of_calls;
+#[cfg(test)]
+mod tests_of_reads;
 #[cfg(all(test, not(feature = "production")))]
 mod tests_of_credit;
 #[cfg(all(test, not(feature = "production")))]

@@ -6,12 +6,13 @@ use codec::Encode;
 use frame_support::{traits::Bounded, weights::Weight};
 use pallet_collective::{Instance1, Instance2};
 use phala_messages::{
-    Account, Hash as Digest,
-    calls::{self, Call},
+    Account, Hash as Digest, PoolId, WorkerId,
+    calls::{self, Call, Computation as Work},
     holders::{
-        AccountVote, Body, Democracy, Elections, Multisig, Payee, Preimage, Proposal, Proxy, ProxyType, Renouncing,
-        SafeMode, Staking, System, Timepoint, Treasury, Vesting, Vote,
+        AccountVote, Body, Democracy, Elections, Identity, Line, Multisig, Payee, Person, Preimage, Proposal, Proxy,
+        ProxyType, Renouncing, SafeMode, Staking, System, Timepoint, Treasury, Vesting, Vote,
     },
+    pools::Pools as Stake,
 };
 use sp_runtime::{MultiAddress, Perbill};
 
@@ -84,6 +85,10 @@ fn staking_is_encoded_as_the_runtime_encodes_it() {
             Call::Staking(Staking::PayoutStakers { validator: ALICE, era: 7 }),
             S::payout_stakers { validator_stash: id(), era: 7 }.into(),
         ),
+        (
+            Call::Staking(Staking::SetPayee { payee: Payee::Stash }),
+            S::set_payee { payee: RewardDestination::Stash }.into(),
+        ),
     ]);
 }
 
@@ -113,6 +118,15 @@ fn referenda_are_encoded_as_the_runtime_encodes_them() {
         ),
         (Call::Democracy(Democracy::VetoExternal { hash: DIGEST }), D::veto_external { proposal_hash: hash }.into()),
         (Call::Democracy(Democracy::RemoveVote { referendum: 70 }), D::remove_vote { index: 70 }.into()),
+        (
+            Call::Democracy(Democracy::CancelReferendum { referendum: 70 }),
+            D::cancel_referendum { ref_index: 70 }.into(),
+        ),
+        (
+            Call::Democracy(Democracy::Delegate { to: ours(), conviction: 6, balance: AMOUNT }),
+            D::delegate { to: theirs(), conviction: Conviction::Locked6x, balance: AMOUNT }.into(),
+        ),
+        (Call::Democracy(Democracy::Undelegate), D::undelegate {}.into()),
         (Call::Democracy(Democracy::Unlock { target: ours() }), D::unlock { target: theirs() }.into()),
         (
             Call::Preimage(Preimage::Note { bytes: vec![1, 2, 3] }),
@@ -264,6 +278,26 @@ fn accounts_are_encoded_as_the_runtime_encodes_them() {
             }
             .into(),
         ),
+        (
+            Call::Multisig(Multisig::Cancel {
+                threshold: 2,
+                others: vec![ALICE],
+                first: Timepoint { height: 4_242, index: 3 },
+                call_hash: DIGEST,
+            }),
+            pallet_multisig::Call::cancel_as_multi {
+                threshold: 2,
+                other_signatories: vec![id()],
+                timepoint,
+                call_hash: DIGEST.0,
+            }
+            .into(),
+        ),
+        (Call::Identity(Identity::Set { person: Box::new(person()) }), {
+            pallet_identity::Call::set_identity { info: Box::new(their_person()) }.into()
+        }),
+        (Call::Identity(Identity::Clear), pallet_identity::Call::clear_identity {}.into()),
+        (Call::Encoded(transfer().encode()), *their_transfer()),
         (Call::Vesting(Vesting::Vest), pallet_vesting::Call::vest {}.into()),
         (
             Call::Vesting(Vesting::VestOther { target: ours() }),
@@ -274,4 +308,99 @@ fn accounts_are_encoded_as_the_runtime_encodes_them() {
             pallet_utility::Call::batch_all { calls: vec![*their_transfer(), *their_transfer()] }.into(),
         ),
     ]);
+}
+
+fn person() -> Person {
+    let line = |text: &str| Line::new(text).unwrap_or_default();
+    Person {
+        additional: vec![(line("pet"), line("cat"))],
+        display: line("Ada"),
+        legal: line("Augusta Ada King"),
+        web: line("ada.example"),
+        matrix: line("@ada"),
+        email: line("ada@ada.example"),
+        pgp_fingerprint: Some([7; 20]),
+        image: line("ada.png"),
+        twitter: line("ada"),
+    }
+}
+
+fn their_person() -> pallet_identity::legacy::IdentityInfo<frame_support::traits::ConstU32<100>> {
+    let data = |text: &str| pallet_identity::Data::Raw(text.as_bytes().to_vec().try_into().unwrap_or_default());
+    pallet_identity::legacy::IdentityInfo {
+        additional: vec![(data("pet"), data("cat"))].try_into().unwrap_or_default(),
+        display: data("Ada"),
+        legal: data("Augusta Ada King"),
+        web: data("ada.example"),
+        riot: data("@ada"),
+        email: data("ada@ada.example"),
+        pgp_fingerprint: Some([7; 20]),
+        image: data("ada.png"),
+        twitter: data("ada"),
+    }
+}
+
+#[test]
+fn work_is_encoded_as_the_runtime_encodes_it() {
+    use pallet_computation::Call as C;
+    let worker = WorkerId([8; 32]);
+    let work = |call| Call::Computation(Box::new(call));
+    same(vec![
+        (
+            work(Work::Bind { pool: PoolId(4), worker, consent: [9; 64] }),
+            C::bind { pool: PoolId(4), worker, consent: [9; 64] }.into(),
+        ),
+        (work(Work::Unbind { worker }), C::unbind { worker }.into()),
+        (work(Work::Start { worker, stake: AMOUNT }), C::start { worker, stake: AMOUNT }.into()),
+        (work(Work::Stop { worker }), C::stop { worker }.into()),
+        (work(Work::Restart { worker, stake: AMOUNT }), C::restart { worker, stake: AMOUNT }.into()),
+        (work(Work::Reclaim { worker }), C::reclaim { worker }.into()),
+    ]);
+}
+
+#[test]
+fn pools_are_encoded_as_the_runtime_encodes_them() {
+    use pallet_pools::Call as P;
+    use phala_economics::{Ppm, RequestId, Shares};
+    use phala_units::Planck;
+    let (pool, vault, account) = (PoolId(4), PoolId(5), ALICE);
+    let (shares, amount, request) = (Shares(AMOUNT), Planck(AMOUNT), RequestId(7));
+    let commission = Ppm::percent(5);
+    let text = || b"in Lisbon".to_vec();
+    let pairs: Vec<(Stake, RuntimeCall)> = vec![
+        (Stake::CreateStakePool { commission_ppm: 50_000 }, P::create_stake_pool { commission }.into()),
+        (Stake::CreateVault { commission_ppm: 50_000 }, P::create_vault { commission }.into()),
+        (Stake::SetCommission { pool, rate_ppm: 50_000 }, P::set_commission { pool, rate: commission }.into()),
+        (Stake::SetCap { pool, cap: Some(AMOUNT) }, P::set_cap { pool, cap: Some(amount) }.into()),
+        (Stake::SetCap { pool, cap: None }, P::set_cap { pool, cap: None }.into()),
+        (
+            Stake::SetDescription { pool, description: text() },
+            P::set_description { pool, description: text().try_into().unwrap_or_default() }.into(),
+        ),
+        (
+            Stake::AddToList { pool, account, note: text() },
+            P::add_to_list { pool, account: id(), note: text().try_into().unwrap_or_default() }.into(),
+        ),
+        (Stake::RemoveFromList { pool, account }, P::remove_from_list { pool, account: id() }.into()),
+        (Stake::Close { pool }, P::close { pool }.into()),
+        (Stake::Remove { pool }, P::remove { pool }.into()),
+        (Stake::Contribute { pool, amount: AMOUNT }, P::contribute { pool, amount }.into()),
+        (Stake::Withdraw { pool, shares: AMOUNT }, P::withdraw { pool, shares }.into()),
+        (
+            Stake::CancelWithdrawal { pool, request: 7, shares: AMOUNT },
+            P::cancel_withdrawal { pool, request, shares }.into(),
+        ),
+        (
+            Stake::TransferShares { pool, to: account, shares: AMOUNT },
+            P::transfer_shares { pool, to: id(), shares }.into(),
+        ),
+        (Stake::VaultContribute { vault, pool, amount: AMOUNT }, P::vault_contribute { vault, pool, amount }.into()),
+        (Stake::VaultWithdraw { vault, pool, shares: AMOUNT }, P::vault_withdraw { vault, pool, shares }.into()),
+        (
+            Stake::VaultCancel { vault, pool, request: 7, shares: AMOUNT },
+            P::vault_cancel { vault, pool, request, shares }.into(),
+        ),
+        (Stake::SettleVault { vault }, P::settle_vault { vault }.into()),
+    ];
+    same(pairs.into_iter().map(|(ours, theirs)| (Call::Pools(ours), theirs)).collect());
 }

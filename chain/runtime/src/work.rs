@@ -11,11 +11,7 @@
 use crate::{
     AccountId, Balances, Computation, Pools, Registry, Runtime, Timestamp, configs::Registered, constants::*, token,
 };
-use frame_support::{
-    PalletId, parameter_types,
-    traits::ConstU32,
-    weights::Weight,
-};
+use frame_support::{PalletId, parameter_types, traits::ConstU32, weights::Weight};
 use pallet_computation::WeightInfo as _;
 use phala_economics::Confidence;
 use phala_messages::{Account, AnchorRecord, PoolId, ProgramId, Role, WorkerId};

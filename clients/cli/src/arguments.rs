@@ -1,8 +1,79 @@
-//! Values on the command line: sizes, durations, settings, headers, bodies.
+//! Values on the command line: sizes, durations, amounts, rates, settings, headers, bodies.
 
 use crate::failure::{Explain, Failure, Outcome};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use phala_economics::Ppm;
+use phala_units::Planck;
 use std::{io::Read, time::Duration};
+
+/// The largest call that is read: what fits a block.
+const CALL_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// Reads `12.5PHA`, `12.5 PHA` or `1500 planck`. A bare number could be either, so it is neither.
+pub fn amount(text: &str) -> Result<Planck, String> {
+    let text = text.trim();
+    if text.ends_with(|c: char| c.is_ascii_digit()) {
+        return Err(format!("an amount has its unit: write {text}PHA"));
+    }
+    text.parse().map_err(|error: phala_units::ParsePlanckError| error.to_string())
+}
+
+/// So much, or everything there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AmountOrAll {
+    /// So much.
+    Amount(Planck),
+    /// Everything.
+    All,
+}
+
+/// Reads an amount, or `all`.
+pub fn amount_or_all(text: &str) -> Result<AmountOrAll, String> {
+    match text.trim() {
+        "all" => Ok(AmountOrAll::All),
+        text => amount(text).map(AmountOrAll::Amount).map_err(|error| format!("{error}, or `all`")),
+    }
+}
+
+/// Reads `5%` or `12.5%`: parts of a whole, to a ten-thousandth of a per cent.
+pub fn rate(text: &str) -> Result<Ppm, String> {
+    let form = || "a rate is written like 5% or 12.5%".to_string();
+    let number = text.trim().strip_suffix('%').ok_or_else(form)?.trim_end();
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || part.len() > 4 || number.ends_with('.') || !digits(whole) || !digits(part) {
+        return Err(form());
+    }
+    let parts: u32 = format!("{whole}{part:0<4}").parse().map_err(|_| form())?;
+    Ppm::new(parts).map_err(|_| "a rate is at most 100%".into())
+}
+
+/// A rate as people read it.
+pub fn percent(rate: Ppm) -> String {
+    let (whole, part) = (rate.parts() / 10_000, rate.parts() % 10_000);
+    match part {
+        0 => format!("{whole}%"),
+        _ => format!("{whole}.{}%", format!("{part:04}").trim_end_matches('0')),
+    }
+}
+
+/// A call, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallBytes(pub Vec<u8>);
+
+/// Bytes of a call, as `--dry-run` shows them: `0x…`, or `@FILE` with such a text.
+pub fn call(text: &str) -> Result<CallBytes, String> {
+    let read = match text.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?,
+        None => text.into(),
+    };
+    let digits = read.trim().strip_prefix("0x").unwrap_or(read.trim());
+    if digits.len() < 4 || digits.len() > 2 * CALL_BYTES_MAX {
+        return Err("a call is 0x and at least two bytes; any verb shows its own with --dry-run".into());
+    }
+    let bytes = hex::decode(digits).map(CallBytes);
+    bytes.map_err(|_| "a call is 0x and hexadecimal digits; any verb shows its own with --dry-run".into())
+}
 
 /// Reads `64MiB`, `1 GiB`, `512KiB` or a number of bytes.
 pub fn size(text: &str) -> Result<u32, String> {
@@ -112,6 +183,41 @@ mod tests {
         }
         for text in ["", "MiB", "1.5G", "-1", "1TiB", "4GiB", "1XB"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_has_its_unit_or_is_refused_with_the_way_out() {
+        assert_eq!(amount("12.5 PHA"), Ok(Planck(12_500_000_000_000)));
+        assert_eq!(amount("12.5PHA"), Ok(Planck(12_500_000_000_000)));
+        assert_eq!(amount("7 planck"), Ok(Planck(7)));
+        assert_eq!(amount("12.5"), Err("an amount has its unit: write 12.5PHA".into()));
+        assert!(amount("PHA").is_err() && amount("-1PHA").is_err() && amount("").is_err());
+        assert_eq!(amount_or_all("all"), Ok(AmountOrAll::All));
+        assert!(amount_or_all("5").unwrap_err().contains("5PHA"));
+    }
+
+    #[test]
+    fn a_rate_is_a_part_of_a_whole() {
+        for (text, parts, told) in
+            [("5%", 50_000, "5%"), ("12.5 %", 125_000, "12.5%"), ("0.0001%", 1, "0.0001%"), ("100%", 1_000_000, "100%")]
+        {
+            assert_eq!(rate(text).map(|rate| (rate.parts(), percent(rate))), Ok((parts, told.into())), "{text}");
+        }
+        for text in ["5", "%", "100.0001%", "1.%", ".5%", "-1%", "0.00001%", "99999999999%"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_bytes_or_a_file_with_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("call");
+        std::fs::write(&path, "0x0a0b0c\n").unwrap();
+        assert_eq!(call(&format!("@{}", path.display())), Ok(CallBytes(vec![10, 11, 12])));
+        assert_eq!(call("0x0a0b"), Ok(CallBytes(vec![10, 11])));
+        for text in ["", "0x", "0x0a", "0xzzzz", "@/nonexistent"] {
+            assert!(call(text).is_err(), "{text}");
         }
     }
 

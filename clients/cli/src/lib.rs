@@ -13,6 +13,7 @@ mod local;
 mod output;
 mod signer;
 mod templates;
+mod transact;
 mod verbs;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -63,6 +64,10 @@ enum Verb {
     Programs(verbs::programs::Programs),
     Verify(verbs::verify::Verify),
     Worker(verbs::worker::Worker),
+    Pool(verbs::pool::Pool),
+    Vault(verbs::vault::Vault),
+    Stake(verbs::stake::Stake),
+    Gov(verbs::gov::Gov),
     Gatekeeper(verbs::gatekeeper::Gatekeeper),
     Recovery(verbs::recovery::Recovery),
     Account(verbs::account::Account),
@@ -128,6 +133,10 @@ async fn run(verb: Verb, context: &Context) -> Outcome {
         Verb::Programs(verb) => verb.run(context).await,
         Verb::Verify(verb) => verb.run(context),
         Verb::Worker(verb) => verb.run(context).await,
+        Verb::Pool(verb) => verb.run(context).await,
+        Verb::Vault(verb) => verb.run(context).await,
+        Verb::Stake(verb) => verb.run(context).await,
+        Verb::Gov(verb) => verb.run(context).await,
         Verb::Gatekeeper(verb) => verb.run(context).await,
         Verb::Recovery(verb) => verb.run(context).await,
         Verb::Account(verb) => verb.run(context).await,
@@ -156,6 +165,8 @@ mod tests {
                 "verify" => &["receipt.json"],
                 "account" => &["list"],
                 "recovery" => &["status"],
+                "stake" => &["validators"],
+                "gov" => &["referenda"],
                 "completions" => &["bash"],
                 _ => &[],
             };
@@ -172,6 +183,48 @@ mod tests {
             for argument in verb.get_arguments().filter(|argument| !argument.is_hide_set()) {
                 assert!(argument.get_help().is_some(), "{} {}", verb.get_name(), argument.get_id());
             }
+        }
+    }
+
+    /// The verbs below `command` that do something, by what one types.
+    fn leaves(command: &clap::Command, typed: &str, found: &mut Vec<(String, clap::Command)>) {
+        if !command.has_subcommands() {
+            found.push((typed.into(), command.clone()));
+        }
+        for verb in command.get_subcommands() {
+            leaves(verb, &format!("{typed} {}", verb.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn who_has_to_say_more_than_the_verb_is_shown_an_example_that_is_understood() {
+        let mut found = Vec::new();
+        for verb in Cli::command().get_subcommands() {
+            if ["account", "pool", "vault", "stake", "gov"].contains(&verb.get_name()) {
+                leaves(verb, &format!("phala {}", verb.get_name()), &mut found);
+            }
+        }
+        assert!(found.len() > 50, "{}", found.len());
+        for (typed, verb) in found {
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            let example = about.split_once("For example: ").map(|(_, example)| example.to_owned());
+            let asks = verb.get_arguments().any(|argument| argument.is_required_set());
+            assert!(example.is_some() || !asks, "{typed} asks for something and shows no example");
+            // What stands for something long is not typed so.
+            let Some(example) = example.filter(|example| !example.contains('…')) else { continue };
+            let mut words = Vec::new();
+            for (place, part) in example.split('"').enumerate() {
+                match place % 2 {
+                    0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                    _ => words.push(part.to_owned()),
+                }
+            }
+            assert!(example.starts_with("phala "), "{typed}: {example}");
+            assert!(
+                Cli::try_parse_from(&words).is_ok(),
+                "{typed}: {example}: {:?}",
+                Cli::try_parse_from(&words).err().map(|error| error.to_string())
+            );
         }
     }
 }

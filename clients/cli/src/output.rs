@@ -162,9 +162,34 @@ pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [St
     table.lines().map(|line| line.trim_end().to_string()).collect::<Vec<_>>().join("\n")
 }
 
+/// Names and values, one pair a line, the values below each other.
+pub fn fields<N: AsRef<str>, V: Display>(rows: &[(N, V)]) {
+    let width = rows.iter().map(|(name, _)| name.as_ref().chars().count()).max().unwrap_or_default();
+    for (name, value) in rows {
+        line(format!("{:width$}  {value}", name.as_ref()));
+    }
+}
+
+/// Blocks of two seconds as people read them.
+pub fn blocks(blocks: u32) -> String {
+    let seconds = u64::from(blocks) * 2;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_are_a_time() {
+        let told = [0, 59, 60, 3_600, 86_400, 302_400].map(blocks);
+        assert_eq!(told, ["0 s", "118 s", "2 min", "2 h", "2 days", "7 days"]);
+    }
 
     #[test]
     fn a_number_has_its_unit() {

@@ -4,7 +4,8 @@ use crate::{
     failure::{Failure, Outcome},
     local,
 };
-use phala_sdk::{AccountError, KeyPair, Network, is_development, read_key_file};
+use phala_messages::Account;
+use phala_sdk::{AccountError, KeyPair, Network, is_development, parse_address, read_key_file, read_key_file_address};
 use std::path::{Path, PathBuf};
 
 /// The account that signs when nobody says otherwise, on development networks only.
@@ -19,6 +20,19 @@ pub struct SignerArguments {
 }
 
 impl SignerArguments {
+    /// Who signs where the verb has no `--account`: PHALA_ACCOUNT, else //Alice where everyone may be Alice.
+    pub fn from_environment() -> Self {
+        Self { account: std::env::var("PHALA_ACCOUNT").ok().filter(|account| !account.is_empty()) }
+    }
+
+    /// Who signs on `network`, where no key is needed: an address will do.
+    pub fn account_only(&self, network: &Network) -> Outcome<Account> {
+        match &self.account {
+            Some(account) => account_of(account),
+            None => Ok(self.key(network)?.account()),
+        }
+    }
+
     /// The key that signs on `network`.
     pub fn key(&self, network: &Network) -> Outcome<KeyPair> {
         match &self.account {
@@ -41,6 +55,18 @@ pub fn named(account: &str, network: &Network) -> Outcome<KeyPair> {
         return Ok(KeyPair::parse(account)?);
     }
     Ok(read_key_file(&path_of(account)?)?)
+}
+
+/// The account that a text names: no secret is read for it.
+pub fn account_of(text: &str) -> Outcome<Account> {
+    if is_development(text) {
+        return Ok(KeyPair::parse(text)?.account());
+    }
+    let path = path_of(text)?;
+    if path.is_file() {
+        return Ok(parse_address(&read_key_file_address(&path)?)?);
+    }
+    Ok(parse_address(text)?)
 }
 
 /// Folder of the user's key files.
@@ -79,6 +105,18 @@ mod tests {
     fn a_development_account_is_refused_where_money_may_be_at_stake() {
         assert!(named("//Bob", &network("local")).is_ok());
         assert!(named("//Bob", &network("production")).unwrap_err().message().contains("everyone in the world"));
+    }
+
+    #[test]
+    fn an_account_is_named_by_path_address_or_development_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ada.json");
+        let (pair, phrase) = KeyPair::generate();
+        phala_sdk::write_key_file(&path, &pair, &phrase).unwrap();
+        assert_eq!(account_of(path.to_str().unwrap()).unwrap(), pair.account());
+        assert_eq!(account_of(&pair.address()).unwrap(), pair.account());
+        assert_eq!(account_of("//Alice").unwrap(), KeyPair::parse("//Alice").unwrap().account());
+        assert!(account_of("nobody-of-this-name").unwrap_err().hint().is_some());
     }
 
     #[test]

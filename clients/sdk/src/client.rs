@@ -27,6 +27,8 @@ use tokio::sync::Mutex;
 
 /// How old the newest finalised block may be before the client calls the chain stalled or the node a liar.
 pub const HEAD_AGE_MS_MAX: u64 = 60_000;
+/// How many records are asked for at once.
+const BATCH: usize = 64;
 /// How often a waiting client asks the node for a newer finalised block.
 pub(crate) const POLL: Duration = Duration::from_millis(150);
 
@@ -95,11 +97,12 @@ pub struct AccountState {
     consumers: u32,
     providers: u32,
     sufficients: u32,
-    /// What it can spend.
+    /// What is not held. What is frozen of it pays fees at most.
     pub free: Planck,
     /// What is held for it: deposits.
     pub reserved: Planck,
-    frozen: u128,
+    /// What of it must stay, for votes and vesting.
+    pub frozen: Planck,
     flags: u128,
 }
 
@@ -273,6 +276,29 @@ impl Client {
     /// [`ChainError`].
     pub async fn account(&self, id: &Account) -> Result<AccountState, ChainError> {
         self.record(storage::account(id), "an account").await.map(Option::unwrap_or_default)
+    }
+
+    /// A proven record under a key; `what` names it in an error.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn one<T: Decode>(&self, key: Vec<u8>, what: &'static str) -> Result<Option<T>, ChainError> {
+        self.record(key, what).await
+    }
+
+    /// Proven records under many keys, asked for in batches at one block after the other.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn many<T: Decode>(&self, keys: &[Vec<u8>], what: &'static str) -> Result<Vec<Option<T>>, ChainError> {
+        let mut all = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(BATCH) {
+            let (_, values) = self.read_raw(keys).await?;
+            for index in 0..keys.len() {
+                all.push(decode(&values, index, what)?);
+            }
+        }
+        Ok(all)
     }
 
     /// What the node itself says, unproven: for people's eyes only.

@@ -128,15 +128,6 @@ impl Client {
         self.one(storage::candidate(account), "a candidate").await
     }
 
-    pub(crate) async fn one<T: codec::Decode>(
-        &self,
-        key: Vec<u8>,
-        what: &'static str,
-    ) -> Result<Option<T>, ChainError> {
-        let (_, values) = self.read_raw(&[key]).await?;
-        decode(&values, 0, what)
-    }
-
     /// Bonds for gatekeepers, each as its owner, and approves them as `administrator`: what a development network does
     /// by itself. Back when the transactions are sent.
     ///

@@ -19,6 +19,12 @@
 //! call      an encrypted query, and its receipt
 //! send      a sealed command, ordered by the chain, and its receipt
 //! logs      what a program wrote, for its owner
+//! balances  what an account owns, and what of it is free, held or frozen
+//! pools     stake pools and vaults, positions in them, queues
+//! work      sessions of workers, and what they are owed
+//! staking   validators and nominators
+//! governance referenda, bodies, elections, the treasury
+//! fee       what a call would cost, before it is sent
 //! verify    a receipt, offline
 //! ```
 //!
@@ -28,6 +34,7 @@
 //! - Every error says what to do about it: [`Hint`].
 
 mod account;
+mod balances;
 mod call;
 mod client;
 mod cluster;
@@ -35,21 +42,27 @@ mod complaints;
 mod custodian;
 mod custody;
 mod deploy;
+mod fee;
+mod governance;
 mod logs;
 mod moves;
 pub mod network;
+mod pools;
 mod programs;
 mod recovery;
 mod refusals;
 mod rpc;
 mod send;
+mod staking;
 mod submit;
 mod verify;
+mod work;
 
 pub use account::{
     AccountError, KeyPair, SS58_PREFIX, address, is_development, parse_address, read_key_file, read_key_file_address,
     write_key_file,
 };
+pub use balances::{Balances, MULTISIG_SIGNERS_MAX, hold_name, lock_name, multisig_account};
 pub use call::{Answer, CallError, Problem, Query, ReceiptError, Streamed};
 pub use client::{AccountState, ChainError, Client, HEAD_AGE_MS_MAX, Head, now};
 pub use cluster::{ClusterError, assign_worker_call, create_cluster_call, unassign_worker_call};
@@ -57,15 +70,20 @@ pub use complaints::Complaint;
 pub use custodian::{CustodianError, CustodianFile, CustodianKeys};
 pub use custody::{Consent, CustodyState, Guard, Root, approve_call, bond_call};
 pub use deploy::{DeployError, Deployed, Deployment, Step};
+pub use fee::{Estimate, call_hash};
+pub use governance::{Body, Elections, MotionState, ReferendumState, TreasuryState, passing};
 pub use logs::{LogLine, LogsError};
 pub use moves::{LiveRoot, RotateError, Rotated, Rotation, Upgrade, Upgraded};
 pub use network::{Network, NetworkError};
+pub use pools::{PoolState, Position, QueuedRequest, pool_account};
 pub use programs::{Listed, ResolveError};
 pub use recovery::{RecoveryError, RecoveryState, SeatCheck, SeatState};
 pub use rpc::HttpRpc;
 pub use send::{Command, SendError, Sent};
+pub use staking::{StakeState, ValidatorState};
 pub use submit::{Applied, Pending, SubmitError};
 pub use verify::{Demands, VerifyError, verify};
+pub use work::{WorkState, WorkTerms};
 
 /// An error that knows what its reader can do.
 pub trait Hint: std::error::Error {

@@ -63,8 +63,7 @@ impl Hint for SubmitError {
         match self {
             Self::Chain(error) => error.hint(),
             Self::Refused { reason, .. } if reason.contains("pay") || reason.contains("balance") => Some(
-                "the account needs PHA: `phala account transfer` sends some, from //Alice on a development network"
-                    .into(),
+                "the account needs PHA: `phala account send` sends some, from //Alice on a development network".into(),
             ),
             Self::Refused { .. } | Self::Replaced => Some(
                 "try again; two commands that sign with one account at the same moment get in each other's way".into(),
@@ -146,7 +145,7 @@ impl Client {
         let applied = self.find(pending, head).await?.ok_or(SubmitError::Replaced)?;
         let values = self.read_raw_at(applied.block, &[storage::item("System", "Events")]).await?;
         let events = values.first().and_then(Option::as_deref).unwrap_or_default();
-        match outcome(events, applied.index) {
+        match outcome(events, applied.index).map(|outcome| outcome.and_then(|()| inner(events, applied.index))) {
             Some(Ok(())) => Ok(applied),
             Some(Err(error)) => {
                 let (reason, hint) = crate::refusals::explain(&error);
@@ -207,9 +206,49 @@ fn outcome(events: &[u8], index: u32) -> Option<Result<(), Vec<u8>>> {
     Some(if rest[0] == 0 { Ok(()) } else { Err(rest[1..].iter().copied().take(8).collect()) })
 }
 
+/// Calls that carry another one, which may fail while they succeed: pallet, event, and how many bytes of the event come before the
+/// inner call's result.
+const CARRIERS: [(u8, u8, usize); 7] = [
+    // Multisig.MultisigExecuted: who, when, account, hash.
+    (21, 2, 32 + 8 + 32 + 32),
+    // Proxy.ProxyExecuted.
+    (22, 0, 0),
+    // Executed and MemberExecuted of the council and of the committee: hash.
+    (31, 4, 32),
+    (31, 5, 32),
+    (32, 4, 32),
+    (32, 5, 32),
+    // Sudo.Sudid.
+    (40, 0, 0),
+];
+
+/// What came of the call that extrinsic `index` carried, if it carried one.
+fn inner(events: &[u8], index: u32) -> Result<(), Vec<u8>> {
+    for (pallet, event, before) in CARRIERS {
+        let head = [[0].as_slice(), &index.encode(), &[pallet, event]].concat();
+        let found = events.windows(head.len()).position(|at| at == head);
+        let result = found.and_then(|found| events.get(found + head.len() + before..));
+        if let Some([1, error @ ..]) = result {
+            return Err(error.iter().copied().take(8).collect());
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_that_was_carried_may_fail_by_itself() {
+        let event = |pallet, event, body: &[u8]| [[0, 1, 0, 0, 0, pallet, event].as_slice(), body].concat();
+        assert_eq!(inner(&event(22, 0, &[0]), 1), Ok(()));
+        assert_eq!(inner(&event(22, 0, &[1, 3, 61, 8, 0, 0, 0]), 1), Err(vec![3, 61, 8, 0, 0, 0]));
+        assert_eq!(inner(&event(22, 0, &[1, 2]), 2), Ok(()), "another extrinsic's");
+        assert_eq!(inner(&event(21, 2, &[[7; 104].as_slice(), &[1, 2]].concat()), 1), Err(vec![2]));
+        assert_eq!(inner(&event(31, 4, &[[7; 32].as_slice(), &[1, 2]].concat()), 1), Err(vec![2]));
+        assert_eq!(inner(&[], 1), Ok(()));
+    }
 
     /// Two events of extrinsic 1: some other pallet's, then System's.
     fn events(last: &[u8]) -> Vec<u8> {

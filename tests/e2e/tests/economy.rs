@@ -8,6 +8,7 @@ use frame_system::EventRecord;
 use phala_e2e::{NO_GATEKEEPERS, Network, Process};
 use phala_runtime::{AccountId, Hash, Runtime, RuntimeEvent};
 use serde_json::{Value, json};
+use sp_crypto_hashing::twox_128;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -141,7 +142,7 @@ impl Chain {
         let header = ask("chain_getHeader", json!([head])).await?;
         let height = header["number"].as_str().context("a head has a height")?;
         let height = u32::from_str_radix(height.trim_start_matches("0x"), 16)?;
-        let key = format!("0x{}", hex::encode(frame_system::Events::<Runtime>::hashed_key()));
+        let key = format!("0x{}", hex::encode([twox_128(b"System"), twox_128(b"Events")].concat()));
         let mut events = Vec::new();
         for number in 1..=height {
             let hash = ask("chain_getBlockHash", json!([number])).await?;

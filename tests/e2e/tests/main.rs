@@ -10,6 +10,7 @@ mod components;
 mod copies;
 mod crashes;
 mod economy;
+mod economy_guides;
 mod gatekeepers;
 mod handover;
 mod hostile;

@@ -1,1 +1,3 @@
-//! Whole networks in one process, seeded. The tests are in `tests/`; there is nothing to use here.
+//! Whole networks in one process, seeded. The tests are in `tests/`; what they share with measurements is here.
+
+pub mod economy;

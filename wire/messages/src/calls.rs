@@ -22,6 +22,7 @@ use crate::{
     lead::SignedLeadMessage,
     limits::CUSTODIANS_MAX,
     moves::{Keep, SignedMoved},
+    pools::Pools,
     program::{Manifest, Name, SignedReady},
     recovery::{Custodian, CustodianCall, EpochOutput, Objection, RecoveryParameters, SeatBackup, SeatTaken},
     registration::{Role, Submission},
@@ -33,74 +34,91 @@ use phala_units::Planck;
 use sp_crypto_hashing::blake2_256;
 
 /// A call of the runtime.
-#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// The chain's code.
-    #[codec(index = 0)]
     System(holders::System),
     /// PHA.
-    #[codec(index = 5)]
     Balances(Balances),
     /// Keys of validators.
-    #[codec(index = 7)]
     Session(Session),
     /// Stake behind validators.
-    #[codec(index = 9)]
     Staking(holders::Staking),
     /// PHA that is free later.
-    #[codec(index = 12)]
     Vesting(holders::Vesting),
     /// Several calls at once.
-    #[codec(index = 20)]
     Utility(Utility),
     /// Accounts of several people.
-    #[codec(index = 21)]
     Multisig(holders::Multisig),
     /// Accounts that act for others.
-    #[codec(index = 22)]
     Proxy(holders::Proxy),
+    /// Who accounts say that they are.
+    Identity(holders::Identity),
     /// What hashes of proposals stand for.
-    #[codec(index = 24)]
     Preimage(holders::Preimage),
     /// Money stands still.
-    #[codec(index = 26)]
     SafeMode(holders::SafeMode),
     /// Referenda.
-    #[codec(index = 30)]
     Democracy(holders::Democracy),
     /// The council.
-    #[codec(index = 31)]
     Council(holders::Body),
     /// The technical committee.
-    #[codec(index = 32)]
     TechnicalCommittee(holders::Body),
     /// Elections of the council.
-    #[codec(index = 33)]
     Elections(holders::Elections),
     /// The network's own fund.
-    #[codec(index = 35)]
     Treasury(holders::Treasury),
     /// The development network's administrator.
-    #[codec(index = 40)]
     Sudo(Sudo),
     /// Workers.
-    #[codec(index = 50)]
     Registry(Registry),
     /// Programs.
-    #[codec(index = 51)]
     Programs(Programs),
     /// Gatekeepers and their key shares.
-    #[codec(index = 52)]
     Custody(Box<Custody>),
     /// Backups of key shares, and ceremonies.
-    #[codec(index = 53)]
     Recovery(Box<Recovery>),
     /// Sessions of workers.
-    #[codec(index = 60)]
     Computation(Box<Computation>),
+    /// Pools of stake.
+    Pools(Pools),
     /// Stake on programs, credit for their commands.
-    #[codec(index = 62)]
     Credit(credit::Credit),
+    /// Any call, encoded already: its first byte is the pallet's index.
+    Encoded(Vec<u8>),
+}
+
+impl Encode for Call {
+    /// The pallet's index in the runtime, then its call.
+    fn encode_to<O: codec::Output + ?Sized>(&self, out: &mut O) {
+        match self {
+            Self::System(call) => (0u8, call).encode_to(out),
+            Self::Balances(call) => (5u8, call).encode_to(out),
+            Self::Session(call) => (7u8, call).encode_to(out),
+            Self::Staking(call) => (9u8, call).encode_to(out),
+            Self::Vesting(call) => (12u8, call).encode_to(out),
+            Self::Utility(call) => (20u8, call).encode_to(out),
+            Self::Multisig(call) => (21u8, call).encode_to(out),
+            Self::Proxy(call) => (22u8, call).encode_to(out),
+            Self::Identity(call) => (23u8, call).encode_to(out),
+            Self::Preimage(call) => (24u8, call).encode_to(out),
+            Self::SafeMode(call) => (26u8, call).encode_to(out),
+            Self::Democracy(call) => (30u8, call).encode_to(out),
+            Self::Council(call) => (31u8, call).encode_to(out),
+            Self::TechnicalCommittee(call) => (32u8, call).encode_to(out),
+            Self::Elections(call) => (33u8, call).encode_to(out),
+            Self::Treasury(call) => (35u8, call).encode_to(out),
+            Self::Sudo(call) => (40u8, call).encode_to(out),
+            Self::Registry(call) => (50u8, call).encode_to(out),
+            Self::Programs(call) => (51u8, call).encode_to(out),
+            Self::Custody(call) => (52u8, call).encode_to(out),
+            Self::Recovery(call) => (53u8, call).encode_to(out),
+            Self::Computation(call) => (60u8, call).encode_to(out),
+            Self::Pools(call) => (61u8, call).encode_to(out),
+            Self::Credit(call) => (62u8, call).encode_to(out),
+            Self::Encoded(bytes) => out.write(bytes),
+        }
+    }
 }
 
 /// Calls of `pallet-utility`.

@@ -7,7 +7,7 @@ use crate::{
     ids::{Account, Hash},
 };
 use alloc::{boxed::Box, vec::Vec};
-use codec::Encode;
+use codec::{Decode, Encode};
 
 /// Calls of `frame-system`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
@@ -27,7 +27,7 @@ pub enum System {
 }
 
 /// Where rewards go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Payee {
     /// To the stake, which grows.
     #[codec(index = 0)]
@@ -93,6 +93,12 @@ pub enum Staking {
     /// Neither validates nor nominates from the next era on.
     #[codec(index = 6)]
     Chill,
+    /// Changes where rewards go.
+    #[codec(index = 7)]
+    SetPayee {
+        /// Where to.
+        payee: Payee,
+    },
     /// Pays out what a validator and a page of its nominators earned in an era. Anyone may.
     #[codec(index = 18)]
     PayoutStakers {
@@ -200,6 +206,26 @@ pub enum Democracy {
         /// The proposal.
         hash: Hash,
     },
+    /// Two thirds of the council stop a vote.
+    #[codec(index = 9)]
+    CancelReferendum {
+        /// Which.
+        #[codec(compact)]
+        referendum: u32,
+    },
+    /// Lets somebody else vote with the caller's PHA.
+    #[codec(index = 10)]
+    Delegate {
+        /// Whom.
+        to: Address,
+        /// How heavy: as in [`Vote::conviction`].
+        conviction: u8,
+        /// Planck.
+        balance: u128,
+    },
+    /// Votes by itself again.
+    #[codec(index = 11)]
+    Undelegate,
     /// Frees what was locked by votes whose time is over.
     #[codec(index = 13)]
     Unlock {
@@ -344,7 +370,7 @@ pub enum Vesting {
 }
 
 /// What a proxy may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum ProxyType {
     /// Everything.
     #[codec(index = 0)]
@@ -431,6 +457,105 @@ pub enum Multisig {
         #[codec(compact)]
         proof_size: u64,
     },
+    /// Whoever was first gives it up, and has the deposit back.
+    #[codec(index = 3)]
+    Cancel {
+        /// How many had to agree.
+        threshold: u16,
+        /// The others, in the order of their bytes.
+        others: Vec<Account>,
+        /// When it was first made.
+        first: Timepoint,
+        /// Blake2b-256 of the call.
+        call_hash: Hash,
+    },
+}
+
+/// A line that somebody says of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line(Vec<u8>);
+
+/// Bytes of a [`Line`].
+pub const LINE_BYTES_MAX: usize = 32;
+
+impl Line {
+    /// A line of UTF-8 text; none if it is longer than [`LINE_BYTES_MAX`]. An empty one says nothing.
+    pub fn new(text: &str) -> Option<Self> {
+        (text.len() <= LINE_BYTES_MAX).then(|| Self(text.as_bytes().to_vec()))
+    }
+}
+
+impl Encode for Line {
+    /// `0` for none; else the length and one, and the bytes.
+    fn encode_to<O: codec::Output + ?Sized>(&self, out: &mut O) {
+        if self.0.is_empty() {
+            return out.push_byte(0);
+        }
+        out.push_byte((self.0.len().min(LINE_BYTES_MAX) as u8).saturating_add(1));
+        out.write(self.0.get(..LINE_BYTES_MAX).unwrap_or(&self.0));
+    }
+}
+
+impl Decode for Line {
+    /// What is only a hash of something says nothing here.
+    fn decode<I: codec::Input>(input: &mut I) -> Result<Self, codec::Error> {
+        match input.read_byte()? {
+            0 => Ok(Self::default()),
+            tag @ 1..=33 => {
+                let mut bytes = alloc::vec![0; usize::from(tag).saturating_sub(1)];
+                input.read(&mut bytes)?;
+                Ok(Self(bytes))
+            }
+            34..=37 => {
+                input.read(&mut [0; 32])?;
+                Ok(Self::default())
+            }
+            _ => Err("no such line".into()),
+        }
+    }
+}
+
+impl core::fmt::Display for Line {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&alloc::string::String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// What somebody says of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Person {
+    /// Whatever else, by name.
+    pub additional: Vec<(Line, Line)>,
+    /// A name to be called by.
+    pub display: Line,
+    /// The name in law.
+    pub legal: Line,
+    /// A web site.
+    pub web: Line,
+    /// A Matrix handle.
+    pub matrix: Line,
+    /// An address for mail.
+    pub email: Line,
+    /// Of a PGP key.
+    pub pgp_fingerprint: Option<[u8; 20]>,
+    /// A picture.
+    pub image: Line,
+    /// A handle there.
+    pub twitter: Line,
+}
+
+/// Calls of `pallet-identity`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub enum Identity {
+    /// Says who the caller is.
+    #[codec(index = 1)]
+    Set {
+        /// Who.
+        person: Box<Person>,
+    },
+    /// Says it no more, and has the deposit back.
+    #[codec(index = 3)]
+    Clear,
 }
 
 /// Calls of `pallet-safe-mode`: money stands still.
@@ -445,4 +570,30 @@ pub enum SafeMode {
     /// No more.
     #[codec(index = 4)]
     ForceExit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codec::DecodeAll;
+
+    #[test]
+    fn the_longest_line_is_one_and_a_longer_one_is_none() {
+        let longest = "x".repeat(LINE_BYTES_MAX);
+        let line = Line::new(&longest).unwrap();
+        assert_eq!(Line::decode_all(&mut &line.encode()[..]), Ok(line));
+        assert_eq!(Line::new(&(longest + "x")), None);
+    }
+
+    #[test]
+    fn a_line_survives_being_written_and_read() {
+        for text in ["", "Ada", "ünïcode"] {
+            let line = Line::new(text).unwrap();
+            assert_eq!(Line::decode_all(&mut &line.encode()[..]), Ok(line.clone()));
+            assert_eq!(alloc::format!("{line}"), text);
+        }
+        let hashed = [[35].as_slice(), &[7; 32]].concat();
+        assert_eq!(Line::decode_all(&mut &hashed[..]), Ok(Line::default()));
+        assert!(Line::decode_all(&mut &[38][..]).is_err());
+    }
 }

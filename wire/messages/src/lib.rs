@@ -27,6 +27,9 @@
 //! refusal       chain → worker: why a message is not taken
 //! address       hosts and URLs, as people write them
 //! receipt       worker → caller: this answer came from that code, state and machine
+//! pools         holders → chain: make a pool of stake, give it PHA, take it back
+//! holders       holders → chain: stake, vote, vest, act for others
+//! ledgers       chain → holders: what FRAME's own pallets keep of them
 //! calls         the same, as extrinsics of the runtime
 //! storage       the same, as keys in the chain's state
 //! limits        how large each may be
@@ -53,8 +56,10 @@ pub mod custody;
 pub mod holders;
 pub mod ids;
 pub mod lead;
+pub mod ledgers;
 pub mod limits;
 pub mod moves;
+pub mod pools;
 pub mod program;
 pub mod query;
 pub mod receipt;

@@ -14,6 +14,10 @@ use alloc::vec::Vec;
 use codec::Encode;
 use sp_crypto_hashing::{blake2_128, twox_128};
 
+mod holders;
+
+pub use holders::*;
+
 /// Key of a plain value, and the prefix of a map.
 pub fn item(pallet: &str, name: &str) -> Vec<u8> {
     [twox_128(pallet.as_bytes()), twox_128(name.as_bytes())].concat()

@@ -3,9 +3,10 @@
 
 use codec::Encode;
 use phala_messages::{
-    Account, Hash,
+    Account, Hash, PoolId,
     calls::{Address, Balances, Call, Utility},
     holders::*,
+    pools::Pools,
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -31,7 +32,8 @@ fn vote(aye: bool, conviction: u8) -> AccountVote {
 fn calls() -> Vec<(&'static str, Call)> {
     let amount = 1_500_000_000_000;
     let kind = ProxyType::StakePoolManager;
-    let first = Some(Timepoint { height: 4_242, index: 3 });
+    let time = Timepoint { height: 4_242, index: 3 };
+    let first = Some(time);
     vec![
         ("authorize-upgrade", Call::System(System::AuthorizeUpgrade { code_hash: HASH })),
         ("apply-upgrade", Call::System(System::ApplyAuthorizedUpgrade { code: vec![1, 2, 3] })),
@@ -88,7 +90,63 @@ fn calls() -> Vec<(&'static str, Call)> {
         ("renounce-seat", Call::Elections(Elections::RenounceCandidacy { renouncing: Renouncing::Member })),
         ("renounce-candidacy", Call::Elections(Elections::RenounceCandidacy { renouncing: Renouncing::Candidate(3) })),
         ("spend-local", Call::Treasury(Treasury::SpendLocal { amount, beneficiary: to() })),
+        ("set-payee", Call::Staking(Staking::SetPayee { payee: Payee::Stash })),
+        ("cancel-referendum", Call::Democracy(Democracy::CancelReferendum { referendum: 70 })),
+        ("delegate", Call::Democracy(Democracy::Delegate { to: to(), conviction: 6, balance: amount })),
+        ("undelegate", Call::Democracy(Democracy::Undelegate)),
+        (
+            "cancel-multi",
+            Call::Multisig(Multisig::Cancel { threshold: 2, others: vec![ALICE], first: time, call_hash: HASH }),
+        ),
+        ("set-identity", Call::Identity(Identity::Set { person: Box::new(person()) })),
+        ("clear-identity", Call::Identity(Identity::Clear)),
+        ("encoded", Call::Encoded(transfer().encode())),
+        ("encoded-in-a-proxy", Call::Proxy(Proxy::Proxy { real: to(), kind: None, call: encoded() })),
     ]
+    .into_iter()
+    .chain(pools())
+    .collect()
+}
+
+fn encoded() -> Box<Call> {
+    Box::new(Call::Encoded(transfer().encode()))
+}
+
+fn person() -> Person {
+    let line = |text: &str| Line::new(text).unwrap();
+    Person {
+        additional: vec![(line("pet"), line("cat"))],
+        display: line("Ada"),
+        web: line("ada.example"),
+        pgp_fingerprint: Some([7; 20]),
+        ..Person::default()
+    }
+}
+
+fn pools() -> Vec<(&'static str, Call)> {
+    let (pool, vault, shares, amount) = (PoolId(4), PoolId(5), 2_500_000_000_000, 1_500_000_000_000);
+    [
+        ("create-stake-pool", Pools::CreateStakePool { commission_ppm: 50_000 }),
+        ("create-vault", Pools::CreateVault { commission_ppm: 50_000 }),
+        ("set-commission", Pools::SetCommission { pool, rate_ppm: 60_000 }),
+        ("set-cap", Pools::SetCap { pool, cap: Some(amount) }),
+        ("set-no-cap", Pools::SetCap { pool, cap: None }),
+        ("set-description", Pools::SetDescription { pool, description: b"in Lisbon".to_vec() }),
+        ("add-to-list", Pools::AddToList { pool, account: ALICE, note: b"a friend".to_vec() }),
+        ("remove-from-list", Pools::RemoveFromList { pool, account: ALICE }),
+        ("close-pool", Pools::Close { pool }),
+        ("remove-pool", Pools::Remove { pool }),
+        ("contribute", Pools::Contribute { pool, amount }),
+        ("withdraw", Pools::Withdraw { pool, shares }),
+        ("cancel-withdrawal", Pools::CancelWithdrawal { pool, request: 7, shares }),
+        ("transfer-shares", Pools::TransferShares { pool, to: ALICE, shares }),
+        ("vault-contribute", Pools::VaultContribute { vault, pool, amount }),
+        ("vault-withdraw", Pools::VaultWithdraw { vault, pool, shares }),
+        ("vault-cancel", Pools::VaultCancel { vault, pool, request: 7, shares }),
+        ("settle-vault", Pools::SettleVault { vault }),
+    ]
+    .map(|(name, call)| (name, Call::Pools(call)))
+    .into()
 }
 
 #[test]

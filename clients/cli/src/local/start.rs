@@ -274,8 +274,11 @@ impl Running {
     fn start_worker(&mut self, binaries: &Binaries, network: &Network, places: &Places, n: usize) -> Outcome {
         let role = format!("worker-{n}");
         let port = places.workers.get(n - 1).copied().unwrap_or_default();
+        // Whoever may sign here by itself may bind the worker to a pool.
+        let operator = KeyPair::parse(ADMINISTRATOR)?.account();
         let mut command = processes::command(&self.layout, &role, &binaries.worker)?;
         command
+            .args(["--operator", &operator.to_string()])
             .arg("--data")
             .arg(self.layout.dir.join(&role))
             .args(["--listen", &format!("127.0.0.1:{port}")])

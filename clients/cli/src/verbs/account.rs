@@ -1,21 +1,28 @@
 //! `phala account`: keys and PHA.
 
+mod balance;
+mod identity;
+mod multisig;
+mod proxy;
+
 use crate::{
     Context,
-    failure::{Explain, Failure, Outcome},
-    output::{self, Progress, Report},
-    signer::{self, SignerArguments},
+    arguments::{CallBytes, amount, call},
+    failure::{Failure, Outcome},
+    output,
+    signer::{self, account_of},
+    transact::{Plan, SendArguments},
 };
 use phala_messages::{
-    Account as AccountId,
-    calls::{Address, Balances, Call},
+    calls::{Address, Balances, Call, Utility},
+    holders::Vesting,
 };
-use phala_sdk::{KeyPair, address, is_development, parse_address, read_key_file_address, write_key_file};
+use phala_sdk::{KeyPair, address, is_development, read_key_file_address, write_key_file};
 use phala_units::Planck;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Make and list accounts, see balances, send PHA
+/// Make and list accounts, see balances, send PHA, act for each other
 #[derive(clap::Args)]
 pub struct Account {
     #[command(subcommand)]
@@ -24,7 +31,7 @@ pub struct Account {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Make a new account; its key file is readable by you alone
+    /// Make a new account; its key file is readable by you alone. For example: phala account new ada
     New {
         /// What to call it
         name: String,
@@ -34,24 +41,57 @@ enum Action {
     },
     /// List the accounts in your folder of key files
     List,
-    /// Show an account's address and public key
+    /// Show an account's address and public key. For example: phala account show //Alice
     Show {
         /// A name, a key file, an address, or //Alice
         account: String,
     },
-    /// Show what an account owns, by proof
+    /// Show what an account owns: free, held, frozen, vested, in pools. For example: phala account balance //Bob
     Balance {
         /// A name, a key file, an address, or //Alice
         account: String,
     },
-    /// Send PHA
+    /// Send PHA. For example: phala account send //Bob 1.5PHA
+    #[command(visible_alias = "send")]
     Transfer {
         /// To whom: a name, a key file, an address, or //Bob
         to: String,
-        /// How much: `1.5` or `1.5 PHA`
+        /// How much: 1.5PHA
+        #[arg(value_parser = amount)]
         amount: Planck,
         #[command(flatten)]
-        signer: SignerArguments,
+        send: SendArguments,
+    },
+    /// Free what has vested, of your own or of another account. For example: phala account vest
+    Vest {
+        /// Whose [default: the signer's]
+        #[arg(value_name = "ACCOUNT")]
+        whose: Option<String>,
+        #[command(flatten)]
+        send: SendArguments,
+    },
+    /// Say who an account is, or see who it says that it is
+    Identity {
+        #[command(subcommand)]
+        action: identity::Action,
+    },
+    /// Let other accounts act for one, within limits
+    Proxy {
+        #[command(subcommand)]
+        action: proxy::Action,
+    },
+    /// Share an account: it acts when so many of its signers agree
+    Multisig {
+        #[command(subcommand)]
+        action: multisig::Action,
+    },
+    /// Make several calls at once, all or none. For example: phala account batch 0x3d09… 0x3d09…
+    Batch {
+        /// Calls as --dry-run shows them, or files with them: @FILE
+        #[arg(required = true, value_parser = call)]
+        calls: Vec<CallBytes>,
+        #[command(flatten)]
+        send: SendArguments,
     },
 }
 
@@ -62,22 +102,15 @@ impl Account {
             Action::New { name, show_phrase } => new(context, &name, show_phrase),
             Action::List => list(context),
             Action::Show { account } => show(context, &account),
-            Action::Balance { account } => balance(context, &account).await,
-            Action::Transfer { to, amount, signer } => transfer(context, &to, amount, &signer).await,
+            Action::Balance { account } => balance::show(context, &account).await,
+            Action::Transfer { to, amount, send } => transfer(context, &to, amount, &send).await,
+            Action::Vest { whose, send } => vest(context, whose.as_deref(), &send).await,
+            Action::Identity { action } => action.run(context).await,
+            Action::Proxy { action } => action.run(context).await,
+            Action::Multisig { action } => action.run(context).await,
+            Action::Batch { calls, send } => batch(context, calls, &send).await,
         }
     }
-}
-
-/// The account that a text names: no secret is read for it.
-fn named(text: &str) -> Outcome<AccountId> {
-    if is_development(text) {
-        return Ok(KeyPair::parse(text)?.account());
-    }
-    let path = signer::path_of(text)?;
-    if path.is_file() {
-        return Ok(parse_address(&read_key_file_address(&path)?)?);
-    }
-    Ok(parse_address(text)?)
 }
 
 fn new(context: &Context, name: &str, show_phrase: bool) -> Outcome {
@@ -104,7 +137,7 @@ fn new(context: &Context, name: &str, show_phrase: bool) -> Outcome {
         output::line(format!("phrase    {}", phrase.as_str()));
     }
     output::line(format!(
-        "\nkeep the key file: it is the only copy. On a development network, fill the account with\n  phala account transfer {name} 100"
+        "\nkeep the key file: it is the only copy. On a development network, fill the account with\n  phala account send {name} 100PHA"
     ));
     Ok(())
 }
@@ -133,7 +166,7 @@ fn list(context: &Context) -> Outcome {
 }
 
 fn show(context: &Context, text: &str) -> Outcome {
-    let account = named(text)?;
+    let account = account_of(text)?;
     if context.json {
         output::object(&json!({ "address": address(&account), "public_key": account }));
     } else {
@@ -146,64 +179,54 @@ fn show(context: &Context, text: &str) -> Outcome {
     Ok(())
 }
 
-async fn balance(context: &Context, text: &str) -> Outcome {
-    let account = named(text)?;
+async fn transfer(context: &Context, to: &str, amount: Planck, send: &SendArguments) -> Outcome {
+    let to = account_of(to)?;
     let client = context.connect().await?;
-    let head = client.head().await?;
-    let state = client.account(&account).await?;
-    if context.json {
-        output::object(&json!({
-            "address": address(&account),
-            // A JSON number would lose digits.
-            "free_planck": state.free.0.to_string(),
-            "held_planck": state.reserved.0.to_string(),
-            "nonce": state.nonce,
-            "height": head.block.number.0,
-        }));
-    } else {
-        output::line(format!("free  {}", state.free));
-        output::line(format!("held  {} (deposits; they return)", state.reserved));
-        output::line(format!("at    block {}", head.block.number.0));
-    }
-    Ok(())
-}
-
-async fn transfer(context: &Context, to: &str, amount: Planck, signer: &SignerArguments) -> Outcome {
-    let to = named(to)?;
-    let client = context.connect().await?;
-    let key = signer.key(client.network())?;
-    let progress = Progress::new();
-    progress.step("waiting for the chain to finalise the transfer");
+    let from = send.actor(&client)?;
     let call = Call::Balances(Balances::TransferKeepAlive { to: Address::Id(to), amount: amount.0 });
-    let applied = client.submit_and_wait(&key, &call).await;
-    progress.done();
-    let height = applied.doing(format!("sending {amount} from {}", key.address()))?.block.number.0;
-    if context.json {
-        output::object(&json!({
-            "from": key.address(),
-            "to": address(&to),
-            "amount_planck": amount.0.to_string(),
-            "height": height,
-        }));
-    } else {
-        output::line(format!("sent {amount} to {} in block {height}", address(&to)));
-    }
-    Ok(())
+    let json = json!({ "from": address(&from), "to": address(&to), "amount_planck": amount.0.to_string() });
+    let spendable = client.balances(&from).await?.spendable();
+    let plan = Plan::new(call, format!("send {amount} to {}", address(&to)), json)
+        .change(format!("of the {spendable} that can leave {}, {amount} do", address(&from)));
+    send.carry_out_and_tell(context, &client, &plan).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_account_is_named_by_path_address_or_development_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ada.json");
-        let (pair, phrase) = KeyPair::generate();
-        write_key_file(&path, &pair, &phrase).unwrap();
-        assert_eq!(named(path.to_str().unwrap()).unwrap(), pair.account());
-        assert_eq!(named(&pair.address()).unwrap(), pair.account());
-        assert_eq!(named("//Alice").unwrap(), KeyPair::parse("//Alice").unwrap().account());
-        assert!(named("nobody-of-this-name").unwrap_err().hint().is_some());
+async fn vest(context: &Context, account: Option<&str>, send: &SendArguments) -> Outcome {
+    let client = context.connect().await?;
+    let (whose, call) = match account {
+        Some(account) => {
+            let target = account_of(account)?;
+            (target, Vesting::VestOther { target: Address::Id(target) })
+        }
+        None => (send.actor(&client)?, Vesting::Vest),
+    };
+    let balances = client.balances(&whose).await?;
+    if balances.vesting.is_empty() {
+        return Err(Failure::new(
+            format!("nothing of {} is vested", address(&whose)),
+            "`phala account balance ACCOUNT` shows what is frozen, and by what",
+        ));
     }
+    let (frees, stays) = (balances.to_vest(), balances.unvested());
+    let json = json!({
+        "account": address(&whose),
+        "frees_planck": frees.0.to_string(),
+        "unvested_planck": stays.0.to_string(),
+    });
+    let plan = Plan::new(Call::Vesting(call), format!("free what has vested of {}", address(&whose)), json)
+        .change(format!("{frees} are free to leave, {stays} are not yet"));
+    send.carry_out_and_tell(context, &client, &plan).await
+}
+
+async fn batch(context: &Context, calls: Vec<CallBytes>, send: &SendArguments) -> Outcome {
+    let client = context.connect().await?;
+    let count = calls.len();
+    let calls = calls.into_iter().map(|CallBytes(bytes)| Call::Encoded(bytes)).collect();
+    let plan = Plan::new(
+        Call::Utility(Utility::BatchAll { calls }),
+        format!("make {count} calls, all or none"),
+        json!({ "calls": count }),
+    )
+    .change("if one of them fails, none has happened; the fee is taken all the same");
+    send.carry_out_and_tell(context, &client, &plan).await
 }

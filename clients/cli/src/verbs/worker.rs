@@ -1,4 +1,7 @@
-//! `phala worker`: which workers there are, whose programs they run, and who of a cluster leads.
+//! `phala worker`: which workers there are, whose programs they run, who of a cluster leads, and what they earn.
+
+mod compute;
+mod faults;
 
 use crate::{
     Context,
@@ -12,7 +15,7 @@ use phala_sdk::{Applied, Client, Head, KeyPair, assign_worker_call, unassign_wor
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// See which workers there are and who of them leads; give one to a cluster, or take it away
+/// See which workers there are, give one to a cluster, and let it compute for a pool
 #[derive(clap::Args)]
 pub struct Worker {
     #[command(subcommand)]
@@ -25,7 +28,7 @@ enum Action {
     List,
     /// Give a registered worker to a cluster of yours: the first leads, every further one stands by with copies
     Assign {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         /// Which cluster [default: the network's own]
         #[arg(long, value_name = "N")]
@@ -37,11 +40,13 @@ enum Action {
     ///
     /// Only what the others hold goes on. `phala worker list` shows whether they stand by.
     Unassign {
-        /// The worker: its id, the beginning of it, or where it is reached
+        /// The worker: its id, the beginning of it, where it is reached, or worker-1 on a local network
         worker: String,
         #[command(flatten)]
         signer: SignerArguments,
     },
+    #[command(flatten)]
+    Compute(compute::Action),
 }
 
 impl Worker {
@@ -51,15 +56,16 @@ impl Worker {
         match self.action {
             None | Some(Action::List) => list(context, &client).await,
             Some(Action::Assign { worker, cluster, signer }) => {
-                let id = find(&look(&client).await?, &worker)?;
+                let id = named(&client, &worker).await?;
                 let key = signer.key(client.network())?;
                 let cluster = ClusterId(cluster.or(client.network().cluster).unwrap_or_default());
                 assign(context, &client, &key, id, cluster).await
             }
             Some(Action::Unassign { worker, signer }) => {
-                let id = find(&look(&client).await?, &worker)?;
+                let id = named(&client, &worker).await?;
                 unassign(context, &client, &signer.key(client.network())?, id).await
             }
+            Some(Action::Compute(action)) => action.run(context, &client).await,
         }
     }
 }
@@ -117,6 +123,13 @@ async fn look(client: &Client) -> Outcome<Vec<Known>> {
         }
     }
     Ok(all)
+}
+
+/// The worker that a name means: `worker-1` is the local network's first.
+async fn named(client: &Client, name: &str) -> Outcome<WorkerId> {
+    let place = name.strip_prefix("worker-").and_then(|number| number.parse::<usize>().ok());
+    let url = place.and_then(|place| client.network().workers.get(place.checked_sub(1)?));
+    find(&look(client).await?, url.map_or(name, String::as_str))
 }
 
 fn find(all: &[Known], name: &str) -> Outcome<WorkerId> {

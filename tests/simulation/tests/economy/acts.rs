@@ -43,7 +43,7 @@ impl World {
                 let n = self.dice.below(u64::from(WORKERS)) as u32;
                 // Every fifth worker is on a bad line.
                 let reachable = n % 5 != 0 || self.dice.percent(2);
-                ("answer", (0..40).any(|next| reachable && self.answer((n + next) % WORKERS)))
+                ("answer", (0..40).any(|next| reachable && self.answered((n + next) % WORKERS)))
             }
             98 => self.fault(),
             _ => {
@@ -72,7 +72,8 @@ impl World {
                 let Some((request, found)) = queue.get(self.dice.below(queue.len() as u64) as usize) else {
                     return ("cancel", false);
                 };
-                let (holder, request, shares) = (found.holder.0.into(), *request, Shares(self.dice.part(found.shares.0)));
+                let (holder, request, shares) =
+                    (found.holder.0.into(), *request, Shares(self.dice.part(found.shares.0)));
                 ("cancel", self.by(holder, pools::Call::cancel_withdrawal { pool, request, shares }))
             }
             18 => {
@@ -130,9 +131,9 @@ impl World {
             14 => ("reclaim", self.by(account(100), work::Call::reclaim { worker })),
             15 => ("unbind", self.by(operator, work::Call::unbind { worker })),
             _ => {
-                let bound = self.bind(n);
+                let bound = self.bound(n);
                 let score = 50 + self.dice.below(3_000) as u32;
-                (if bound { "bind" } else { "score" }, self.score(n, score) || bound)
+                (if bound { "bind" } else { "score" }, self.scored(n, score) || bound)
             }
         }
     }
@@ -154,9 +155,6 @@ impl World {
         let punished = self.run(|| {
             frame_support::storage::with_storage_layer(|| Computation::punish(fault, Some(account(102)))).is_ok()
         });
-        if punished {
-            self.note_slash();
-        }
         ("fault", punished)
     }
 }
