@@ -136,6 +136,7 @@ fn money_is_written_as_clients_read_it() {
         (51, 0, pallet_programs::HoldReason::Program.into()),
         (51, 1, pallet_programs::HoldReason::Command.into()),
         (52, 0, pallet_custody::HoldReason::Bond.into()),
+        (62, 0, pallet_credit::HoldReason::ProgramStake.into()),
     ] {
         same(Hold { pallet, reason, amount: AMOUNT }, IdAmount { id: theirs, amount: AMOUNT });
     }

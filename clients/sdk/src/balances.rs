@@ -82,6 +82,7 @@ pub fn hold_name(hold: &Hold) -> String {
         (51, 0) => "program".into(),
         (51, _) => "command".into(),
         (52, _) => "gatekeeper's bond".into(),
+        (62, _) => "stake on programs".into(),
         (pallet, reason) => format!("reason {reason} of pallet {pallet}"),
     }
 }

@@ -4,6 +4,7 @@
 //! SCALE of FRAME's `DispatchError`: variant, then for a pallet's own error its index and four bytes. The pallets'
 //! errors stand here in the order in which they declare them; the end-to-end tests meet them on a real chain.
 
+mod credit;
 mod governance;
 mod money;
 mod stake;
@@ -23,7 +24,7 @@ const COMPUTATION: u8 = 60;
 const COMPUTATION_REFUSED: u8 = 23;
 
 /// Errors of other pallets, by their index in the runtime.
-const OTHERS: [(u8, &[Told]); 19] = [
+const OTHERS: [(u8, &[Told]); 20] = [
     (5, &money::BALANCES),
     (7, &money::SESSION),
     (9, &money::STAKING),
@@ -43,6 +44,7 @@ const OTHERS: [(u8, &[Told]); 19] = [
     (38, &governance::TIPS),
     (COMPUTATION, &stake::COMPUTATION),
     (61, &stake::POOLS),
+    (62, &credit::CREDIT),
 ];
 
 const POOR: Told = (
@@ -145,6 +147,7 @@ mod tests {
             }
         }
         assert_eq!(explain(&[3, 61, 12]).0, "the pool would hold more than its owner lets it");
+        assert_eq!(explain(&[3, 62, 9]).0, "nobody can pay the price of the command");
         assert_eq!(explain(&[3, 60, 23, 165, 0, 0]).0, "the program is not live yet");
         assert_eq!(explain(&[3, 5, 2]), (POOR.0.into(), POOR.1));
         assert_eq!(explain(&[3, 99, 7, 0, 0, 0]).0, "error 7 of pallet 99");
