@@ -9,7 +9,7 @@ use crate::{
     Tariff, WeightInfo as _, Work,
 };
 use frame_support::{pallet_prelude::*, traits::Get};
-use phala_economics::draw;
+use phala_economics::{WorkRules, draw};
 use phala_messages::{WorkerId, computation::Challenge};
 use phala_units::BlockNumber;
 use sp_io::hashing::blake2_256;
@@ -70,7 +70,7 @@ impl<T: Config> Pallet<T> {
     /// Draws workers and asks them. Answers how many were drawn.
     fn ask() -> u32 {
         let online = ResponsiveCount::<T>::get();
-        let wanted = Rules::<T>::get().challenges;
+        let WorkRules { challenges: wanted, per_hour, .. } = Rules::<T>::get();
         if online == 0 || wanted == 0 {
             return 0;
         }
@@ -78,7 +78,7 @@ impl<T: Config> Pallet<T> {
         let seed = blake2_256(&codec::Encode::encode(&(b"phala/challenge/1", T::Randomness::seed(), now)));
         let mut drawn = 0u32;
         let mut asked = BoundedVec::default();
-        for place in draw(seed, wanted, online, T::BlockMs::get()) {
+        for place in draw(seed, wanted, per_hour, online, T::BlockMs::get()) {
             drawn = drawn.saturating_add(1);
             let Some(worker) = Responsive::<T>::get(place) else { continue };
             let taken = Work::<T>::mutate(worker, |work| match work {

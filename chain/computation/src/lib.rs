@@ -449,6 +449,8 @@ pub mod pallet {
     pub struct GenesisConfig<T: Config> {
         /// How long a stake stays liable after its worker has stopped, milliseconds; [`WorkRules::DEFAULT`]'s when absent.
         pub cool_down_ms: Option<u64>,
+        /// How often one worker is challenged at most, per hour; [`WorkRules::DEFAULT`]'s when absent.
+        pub per_hour: Option<u32>,
         /// Ties the genesis to its runtime.
         #[serde(skip)]
         pub _config: core::marker::PhantomData<T>,
@@ -459,11 +461,14 @@ pub mod pallet {
         /// # Panics
         /// When the rules would be refused as a call.
         fn build(&self) {
-            if let Some(cool_down_ms) = self.cool_down_ms {
-                let rules = WorkRules { cool_down_ms, ..WorkRules::DEFAULT };
-                assert!(rules.validate().is_ok(), "the genesis has a cool-down that no network can live with");
-                Rules::<T>::put(rules);
-            }
+            let standard = WorkRules::DEFAULT;
+            let rules = WorkRules {
+                cool_down_ms: self.cool_down_ms.unwrap_or(standard.cool_down_ms),
+                per_hour: self.per_hour.unwrap_or(standard.per_hour),
+                ..standard
+            };
+            assert!(rules.validate().is_ok(), "the genesis has rules of work that no network can live with");
+            Rules::<T>::put(rules);
         }
     }
 

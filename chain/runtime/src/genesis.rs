@@ -91,6 +91,8 @@ mod development {
 
     /// Stake comes back two minutes after its worker has stopped.
     const COOL_DOWN_MS_DEV: u64 = 120_000;
+    /// A worker is asked, and paid, about once a minute.
+    const CHALLENGES_PER_HOUR_DEV: u32 = 60;
 
     pub fn preset(
         validators: &[(Sr25519Keyring, Ed25519Keyring)],
@@ -127,7 +129,7 @@ mod development {
             "registry": { "root": { "root": "development", "certificate": hex::encode(DEVELOPMENT_ROOT_DER) } },
             "custody": { "parameters": custody },
             "recovery": { "parameters": recovery },
-            "computation": { "coolDownMs": COOL_DOWN_MS_DEV },
+            "computation": { "coolDownMs": COOL_DOWN_MS_DEV, "perHour": CHALLENGES_PER_HOUR_DEV },
         })
     }
 

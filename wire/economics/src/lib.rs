@@ -58,7 +58,7 @@ pub use commission::{Commission, HighWater, NOTICE_BLOCKS, Rise, Split, split};
 pub use confidence::Confidence;
 pub use fixed::{Fixed, mul_div, mul_div_up};
 pub use growth::{COMMUTE_DEVIATION_STEPS, Grown, Growth, LOOP_DEVIATION_STEPS_PER_BLOCK};
-pub use lottery::{CHALLENGES_MAX, CHALLENGES_PER_HOUR, draw, is_hit, target};
+pub use lottery::{CHALLENGES_MAX, CHALLENGES_PER_HOUR, CHALLENGES_PER_HOUR_MAX, draw, is_hit, target};
 pub use parameters::*;
 pub use payout::{Payout, split as split_budget, value_after};
 pub use performance::{Mark, Performance, SCORE_MAX, Score, cap as performance_cap, current, measure};

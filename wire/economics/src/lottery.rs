@@ -15,8 +15,10 @@ use phala_messages::WorkerId;
 use primitive_types::U256;
 use sp_crypto_hashing::blake2_256;
 
-/// How often a worker is drawn at most, per hour, on average.
-pub const CHALLENGES_PER_HOUR: u64 = 2;
+/// How often a worker is drawn at most, per hour, on average, on the network that counts.
+pub const CHALLENGES_PER_HOUR: u32 = 2;
+/// The most often that governance can ask one worker, per hour: in every second block of two seconds.
+pub const CHALLENGES_PER_HOUR_MAX: u32 = 900;
 /// Most challenges a block may have: what governance can ask for.
 pub const CHALLENGES_MAX: u32 = 256;
 
@@ -31,20 +33,21 @@ const MS_PER_HOUR: u64 = 3_600_000;
 /// # Units Workers per block.
 /// # Rounding Down.
 /// # Source The original's rule: min(wanted, 2 × online / blocks per hour).
-fn expected(wanted: u32, online: u32, block_ms: u32) -> u64 {
+fn expected(wanted: u32, per_hour: u32, online: u32, block_ms: u32) -> u64 {
     let blocks_per_hour = MS_PER_HOUR.checked_div(block_ms.into()).unwrap_or(MS_PER_HOUR).max(1);
-    let twice_an_hour = ((u64::from(online) * CHALLENGES_PER_HOUR) as u128) << 32;
+    let per_hour = per_hour.min(CHALLENGES_PER_HOUR_MAX);
+    let by_the_hour = u128::from(u64::from(online).saturating_mul(u64::from(per_hour))) << 32;
     let wanted = u128::from(wanted.min(CHALLENGES_MAX)) << 32;
     // Not more than `wanted`, which is small.
-    wanted.min(twice_an_hour.checked_div(blocks_per_hour.into()).unwrap_or(0)) as u64
+    wanted.min(by_the_hour.checked_div(blocks_per_hour.into()).unwrap_or(0)) as u64
 }
 
 /// The number that a worker's hash, mixed with the seed, must not be above in order to be drawn ([`is_hit`]); zero without workers.
 ///
 /// # Shape Big-endian.
 /// # Rounding Down, as the original's 32-bit fixed point does: its numbers come out exactly.
-pub fn target(wanted: u32, online: u32, block_ms: u32) -> [u8; 32] {
-    let Some(each) = expected(wanted, online, block_ms).checked_div(online.into()) else { return [0; 32] };
+pub fn target(wanted: u32, per_hour: u32, online: u32, block_ms: u32) -> [u8; 32] {
+    let Some(each) = expected(wanted, per_hour, online, block_ms).checked_div(online.into()) else { return [0; 32] };
     // 24 of the 32 bits behind the point.
     (U256::MAX >> 24).saturating_mul(U256::from(each >> 8)).to_big_endian()
 }
@@ -61,8 +64,8 @@ pub fn is_hit(worker: &WorkerId, seed: &[u8; 32], target: &[u8; 32]) -> bool {
 /// The places, in a list of `online` workers, that are drawn in the block with this seed; a place may be drawn twice.
 ///
 /// # Invariant Every place is below `online`; there are at most [`CHALLENGES_MAX`].
-pub fn draw(seed: [u8; 32], wanted: u32, online: u32, block_ms: u32) -> impl Iterator<Item = u32> {
-    let expected = expected(wanted, online, block_ms);
+pub fn draw(seed: [u8; 32], wanted: u32, per_hour: u32, online: u32, block_ms: u32) -> impl Iterator<Item = u32> {
+    let expected = expected(wanted, per_hour, online, block_ms);
     // A part of a challenge is one challenge in that part of the blocks.
     let by_chance = hash(&seed, u32::MAX) & u64::from(u32::MAX) < expected & u64::from(u32::MAX);
     let count = (expected >> 32) as u32 + u32::from(by_chance);
@@ -90,16 +93,16 @@ mod tests {
 
     #[test]
     fn targets_are_the_original_networks() {
-        let decimal = |online| U256::from_big_endian(&target(20, online, 12_000)).to_string();
+        let decimal = |online| U256::from_big_endian(&target(20, CHALLENGES_PER_HOUR, online, 12_000)).to_string();
         assert_eq!(decimal(20), "771946525395830978497002573683960742805751636319313395421818009383503547160");
         assert_eq!(decimal(200_000), "11574228623567775471528085581038571683760509746329738253007553123311417715");
     }
 
     #[test]
     fn without_workers_nobody_is_drawn() {
-        assert_eq!(target(20, 0, 2_000), [0; 32]);
-        assert_eq!(draw([7; 32], 20, 0, 2_000).count(), 0);
-        assert_eq!(draw([7; 32], 0, 1_000, 2_000).count(), 0);
+        assert_eq!(target(20, CHALLENGES_PER_HOUR, 0, 2_000), [0; 32]);
+        assert_eq!(draw([7; 32], 20, CHALLENGES_PER_HOUR, 0, 2_000).count(), 0);
+        assert_eq!(draw([7; 32], 0, CHALLENGES_PER_HOUR, 1_000, 2_000).count(), 0);
     }
 
     #[test]
@@ -109,7 +112,7 @@ mod tests {
         for block in 0u32..200 {
             let mut seed = [0; 32];
             seed[..4].copy_from_slice(&block.to_le_bytes());
-            let places: Vec<u32> = draw(seed, 20, 100_000, 2_000).collect();
+            let places: Vec<u32> = draw(seed, 20, CHALLENGES_PER_HOUR, 100_000, 2_000).collect();
             assert!(places.iter().all(|place| *place < 100_000));
             drawn += places.len();
         }
@@ -123,7 +126,7 @@ mod tests {
         for block in 0u32..hours * 1_800 {
             let mut seed = [0; 32];
             seed[..4].copy_from_slice(&block.to_le_bytes());
-            for place in draw(seed, 20, 9, 2_000) {
+            for place in draw(seed, 20, CHALLENGES_PER_HOUR, 9, 2_000) {
                 drawn[place as usize] += 1;
             }
         }
@@ -133,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_hit_is_as_likely_as_the_target_says() {
-        let target = target(20, 20, 12_000);
+        let target = target(20, CHALLENGES_PER_HOUR, 20, 12_000);
         let mut hits = 0;
         for worker in 0u32..20_000 {
             let mut id = [0; 32];
@@ -148,11 +151,11 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_bounded() {
-        assert_eq!(draw([1; 32], CHALLENGES_MAX, u32::MAX, 2_000).count(), 256);
-        assert_eq!(draw([1; 32], CHALLENGES_MAX + 1, u32::MAX, 2_000).count(), 256);
+        assert_eq!(draw([1; 32], CHALLENGES_MAX, CHALLENGES_PER_HOUR, u32::MAX, 2_000).count(), 256);
+        assert_eq!(draw([1; 32], CHALLENGES_MAX + 1, CHALLENGES_PER_HOUR, u32::MAX, 2_000).count(), 256);
         for block_ms in [0, 1, 600_000, u32::MAX] {
-            assert!(draw([1; 32], u32::MAX, u32::MAX, block_ms).count() <= 256);
-            let _ = target(u32::MAX, u32::MAX, block_ms);
+            assert!(draw([1; 32], u32::MAX, CHALLENGES_PER_HOUR, u32::MAX, block_ms).count() <= 256);
+            let _ = target(u32::MAX, u32::MAX, u32::MAX, block_ms);
         }
     }
 }

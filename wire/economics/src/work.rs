@@ -1,6 +1,6 @@
 //! What a chain keeps of work: sessions, what of a pool is at work, what has been divided; and the rules that are not prices.
 
-use crate::{CHALLENGES_MAX, Mark, Ppm, Session, WorkIndex};
+use crate::{CHALLENGES_MAX, CHALLENGES_PER_HOUR, CHALLENGES_PER_HOUR_MAX, Mark, Ppm, Session, WorkIndex};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use phala_messages::{PoolId, computation::SessionNumber};
 use phala_units::{BlockNumber, Planck, UnixMillis};
@@ -74,6 +74,8 @@ pub struct Accrual {
 pub struct WorkRules {
     /// How many workers are challenged in a block, on average; with zero nobody is.
     pub challenges: u32,
+    /// How often one worker is challenged at most, per hour, on average.
+    pub per_hour: u32,
     /// How long a stake stays liable after its worker has stopped, milliseconds.
     pub cool_down_ms: u64,
     /// What part of a fine the owner of the harmed program gets, before anybody else.
@@ -88,6 +90,9 @@ pub enum WorkRulesError {
     /// [`CHALLENGES_MAX`].
     #[error("a block would challenge more than 256 workers")]
     Challenges,
+    /// [`CHALLENGES_PER_HOUR_MAX`].
+    #[error("one worker would be challenged more than 900 times an hour")]
+    PerHour,
     /// [`COOL_DOWN_MS_MAX`].
     #[error("the cool-down is longer than thirty days")]
     CoolDown,
@@ -98,8 +103,13 @@ pub enum WorkRulesError {
 
 impl WorkRules {
     /// Twenty challenges a block, seven days, half of a fine to the harmed, a tenth to who reports.
-    pub const DEFAULT: Self =
-        Self { challenges: 20, cool_down_ms: 7 * 86_400_000, harmed: Ppm::percent(50), reporter: Ppm::percent(10) };
+    pub const DEFAULT: Self = Self {
+        challenges: 20,
+        per_hour: CHALLENGES_PER_HOUR,
+        cool_down_ms: 7 * 86_400_000,
+        harmed: Ppm::percent(50),
+        reporter: Ppm::percent(10),
+    };
 
     /// These rules, if each lies in its range.
     ///
@@ -107,6 +117,9 @@ impl WorkRules {
     pub fn validate(self) -> Result<Self, WorkRulesError> {
         if self.challenges > CHALLENGES_MAX {
             return Err(WorkRulesError::Challenges);
+        }
+        if self.per_hour > CHALLENGES_PER_HOUR_MAX {
+            return Err(WorkRulesError::PerHour);
         }
         if self.cool_down_ms > COOL_DOWN_MS_MAX {
             return Err(WorkRulesError::CoolDown);
@@ -131,6 +144,9 @@ mod tests {
             (challenges(CHALLENGES_MAX), challenges(CHALLENGES_MAX + 1)),
             (None, Some(WorkRulesError::Challenges))
         );
+        let per_hour = |per_hour| WorkRules { per_hour, ..rules }.validate().err();
+        assert_eq!(per_hour(CHALLENGES_PER_HOUR_MAX), None);
+        assert_eq!(per_hour(CHALLENGES_PER_HOUR_MAX + 1), Some(WorkRulesError::PerHour));
         let cool_down = |cool_down_ms| WorkRules { cool_down_ms, ..rules }.validate().err();
         assert_eq!(cool_down(COOL_DOWN_MS_MAX), None);
         assert_eq!(cool_down(COOL_DOWN_MS_MAX + 1), Some(WorkRulesError::CoolDown));

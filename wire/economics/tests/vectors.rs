@@ -169,8 +169,8 @@ fn encoded_types_have_golden_bytes() {
 #[test]
 fn targets_have_golden_bytes() {
     // Not encoded by us, but compared by workers byte by byte.
-    assert_eq!(hex::encode(target(20, 20, 12_000)).len(), 64);
-    assert_eq!(target(u32::MAX, 1, u32::MAX), target(CHALLENGES_MAX, 1, u32::MAX));
-    let places: Vec<u32> = draw([0x5a; 32], 20, 50_000, 2_000).collect();
+    assert_eq!(hex::encode(target(20, CHALLENGES_PER_HOUR, 20, 12_000)).len(), 64);
+    assert_eq!(target(u32::MAX, 2, 1, u32::MAX), target(CHALLENGES_MAX, 2, 1, u32::MAX));
+    let places: Vec<u32> = draw([0x5a; 32], 20, CHALLENGES_PER_HOUR, 50_000, 2_000).collect();
     assert_eq!(places.len(), 20);
 }
