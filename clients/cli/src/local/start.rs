@@ -34,7 +34,7 @@ use std::{
 /// The account that owns local clusters and may do what an administrator may: its key is public.
 pub const ADMINISTRATOR: &str = "//Alice";
 /// How long each role has until it answers.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 /// How long a worker may take to be admitted.
 pub(super) const ADMISSION_TIMEOUT: Duration = Duration::from_secs(120);
 /// Workers of one cluster, as the runtime takes them.
