@@ -158,9 +158,11 @@ impl<T: Config> Pallet<T> {
         if (present.len() as u32) < epoch.threshold {
             return None;
         }
-        let trusted: Vec<_> = present.iter().filter(|dealer| Self::is_trusted(&dealer.gatekeeper)).copied().collect();
-        let can_do_without = trusted.len() as u32 >= epoch.threshold && !Self::was_tried_by_trusted(&epoch);
-        let dealers = if can_do_without { trusted } else { present };
+        // Neither expelled nor proven to cheat. Each is looked up once.
+        let trusted: Vec<_> = epoch.members.iter().filter(|one| Self::is_trusted(&one.gatekeeper)).copied().collect();
+        let ready: Vec<_> = present.iter().filter(|one| trusted.contains(one)).copied().collect();
+        let others_suffice = ready.len() as u32 >= epoch.threshold;
+        let dealers = if others_suffice && !Self::was_tried(&epoch, &trusted) { ready } else { present };
         Some(Due { purpose: Purpose::Reshare, root: epoch.root, previous: Some(epoch), dealers, players })
     }
 
@@ -172,15 +174,16 @@ impl<T: Config> Pallet<T> {
         staying.chain(joining).take(count as usize).copied().collect()
     }
 
-    /// Whether a round in which only trusted members dealt was given up since this epoch began. Then one of them may lack its key
-    /// share, and everybody who is present deals: a dealing is verified whoever made it, and more dealers do not raise the
-    /// number of logs that are required.
-    fn was_tried_by_trusted(epoch: &EpochRecord) -> bool {
-        let newest = NewestRound::<T>::get();
-        let later = (epoch.round.0.saturating_add(1)..=newest.0).rev().take(ROUNDS_KEPT as usize);
-        later.filter_map(|number| Rounds::<T>::get(RoundNumber(number))).any(|round| {
-            round.root == epoch.root && round.dealers.iter().all(|dealer| Self::is_trusted(&dealer.gatekeeper))
-        })
+    /// Whether a round in which only `trusted` members dealt was to hand this epoch on, and was given up. Then one of them may lack
+    /// its key share, and everybody who is present deals: a dealing is verified whoever made it, and more dealers do not raise
+    /// the number of logs that are required.
+    fn was_tried(epoch: &EpochRecord, trusted: &[Member]) -> bool {
+        // Where all are trusted it makes no difference.
+        let later = (epoch.round.0.saturating_add(1)..=NewestRound::<T>::get().0).rev().take(ROUNDS_KEPT as usize);
+        trusted.len() < epoch.members.len()
+            && later.filter_map(|number| Rounds::<T>::get(RoundNumber(number))).any(|round| {
+                round.previous == Some(epoch.epoch) && round.dealers.iter().all(|dealer| trusted.contains(dealer))
+            })
     }
 
     /// Whether the dealer was neither expelled nor proven to cheat.

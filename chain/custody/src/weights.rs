@@ -127,8 +127,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
     }
 
     fn look(candidates: u32) -> Weight {
-        // For each its record, its machine, the machine's measurement, and the validators; for a member also its candidacy.
-        priced::<T>(300, 10 + ROOTS, 1).saturating_add(priced::<T>(60, 8, 0).saturating_mul(candidates.into()))
+        // For each its record, its machine, the machine's measurement, and the validators; for a member also its candidacy. Then the
+        // rounds that were given up.
+        priced::<T>(600, 10 + ROOTS + phala_messages::custody::ROUNDS_KEPT, 1)
+            .saturating_add(priced::<T>(60, 8, 0).saturating_mul(candidates.into()))
     }
 
     fn open_round() -> Weight {

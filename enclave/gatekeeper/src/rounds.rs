@@ -420,30 +420,6 @@ impl Rounds {
         }
     }
 
-    /// After a round: erases what no late player needs, and in the end everything.
-    fn forget_dealings(&mut self, view: &View, record: &RoundRecord, epoch: EpochNumber) -> Result<(), Doubt> {
-        let Some(attempt) = &mut self.attempt else { return Ok(()) };
-        let lacks = attempt.player_place.is_some()
-            && !attempt.barren
-            && self.shares.epoch(record.root).is_none_or(|held| held < epoch);
-        if !late::in_time(view, epoch) {
-            return self.close();
-        }
-        if !lacks && (attempt.deal.is_some() || attempt.play.is_some()) {
-            attempt.deal = None;
-            attempt.play = None;
-            let names = Names(record.number);
-            self.cabinet.delete(&names.seed())?;
-            for place in 0..record.dealers.len() as u32 {
-                self.cabinet.delete(&names.dealing(place))?;
-            }
-            if self.shares.pending().is_some() {
-                self.shares.drop_pending(record.number)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Erases everything of the round.
     fn close(&mut self) -> Result<(), Doubt> {
         self.erase_round()?;

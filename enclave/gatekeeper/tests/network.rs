@@ -146,7 +146,8 @@ async fn nobody_who_should_not_gets_a_part_of_a_key_and_each_is_told_why() {
     lab.network.change(|state| drop(state.remove(&storage::program(&PROGRAM))));
     lab.blocks(2).await;
     assert_eq!(ask(query()).await, Err(ReleaseRefusal::UnknownProgram));
-    lab.network.change(|state| drop(state.insert(storage::program(&PROGRAM), program_record().encode())));
+    lab.network
+        .change(|state| drop(state.insert(storage::program(&PROGRAM), common::program_record(CLUSTER).encode())));
 
     // A transport key that nothing can be sealed to.
     let mut registration = worker.registration(Role::Worker);

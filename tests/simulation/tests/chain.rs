@@ -5,8 +5,8 @@
 //! What the world reads and sets is mirrored in fields, with the names of the model's.
 
 use crate::{
-    common::{GATEKEEPER_CODE, WORKER_CODE, record},
-    world::{CLUSTER, PROGRAM, program},
+    common::{GATEKEEPER_CODE, WORKER_CODE, program_record, record},
+    world::{CLUSTER, PROGRAM},
 };
 use codec::{Decode, Encode};
 use frame_support::{
@@ -104,7 +104,7 @@ impl Custody {
             pallet_session::Validators::<Runtime>::put(vec![AccountId::from([200; 32])]);
             pallet_registry::Measurements::<Runtime>::insert(Role::Gatekeeper, GATEKEEPER_CODE, ());
             pallet_registry::Measurements::<Runtime>::insert(Role::Worker, WORKER_CODE, ());
-            pallet_programs::Programs::<Runtime>::insert(PROGRAM, program());
+            pallet_programs::Programs::<Runtime>::insert(PROGRAM, program_record(CLUSTER));
             sp_io::storage::set(&storage::program_root(&PROGRAM), &ROOT.encode());
         });
         let mut new = Self {

@@ -5,9 +5,9 @@
 //! before it enters the next round: where a third of the members loses a key share to a thief, no honest one may lose its own to
 //! a moment's outage.
 
-use super::Rounds;
+use super::{Names, Rounds};
 use crate::{doubt::Doubt, view::View};
-use phala_messages::custody::{EpochNumber, RootGeneration};
+use phala_messages::custody::{EpochNumber, RootGeneration, RoundRecord};
 
 /// For so many blocks after a round, logs stay for players that were cut off: about two minutes.
 pub const LATE_BLOCKS: u32 = 60;
@@ -32,5 +32,34 @@ impl Rounds {
     pub(super) fn is_late(&self, view: &View, root: RootGeneration, epoch: EpochNumber) -> bool {
         let current = view.roots.get(&root).and_then(|seen| seen.epoch.as_ref());
         current.is_some_and(|current| current.epoch == epoch) && self.shares.epoch(root).is_none_or(|held| held < epoch)
+    }
+
+    /// After a round: erases what no late player needs, and in the end everything.
+    pub(super) fn forget_dealings(
+        &mut self,
+        view: &View,
+        record: &RoundRecord,
+        epoch: EpochNumber,
+    ) -> Result<(), Doubt> {
+        let Some(attempt) = &mut self.attempt else { return Ok(()) };
+        let lacks = attempt.player_place.is_some()
+            && !attempt.barren
+            && self.shares.epoch(record.root).is_none_or(|held| held < epoch);
+        if !in_time(view, epoch) {
+            return self.close();
+        }
+        if !lacks && (attempt.deal.is_some() || attempt.play.is_some()) {
+            attempt.deal = None;
+            attempt.play = None;
+            let names = Names(record.number);
+            self.cabinet.delete(&names.seed())?;
+            for place in 0..record.dealers.len() as u32 {
+                self.cabinet.delete(&names.dealing(place))?;
+            }
+            if self.shares.pending().is_some() {
+                self.shares.drop_pending(record.number)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -7,8 +7,8 @@ pub mod recovery;
 use phala_crypto::Secret;
 use phala_machine::{Entropy, Machine, MachineError, Vault, VaultError};
 use phala_messages::{
-    Attested, Hash, InstanceKey, Registration, Role, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
-    collateral::Collateral, transcript::sha256,
+    Account, Attested, ClusterId, CodeHash, Hash, InstanceKey, Manifest, ProgramRecord, ProgramStatus, Registration,
+    Role, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord, collateral::Collateral, transcript::sha256,
 };
 use phala_units::{BlockNumber, UnixMillis};
 use std::{
@@ -157,5 +157,22 @@ pub fn record(registration: Registration, admitted: BlockNumber, now: UnixMillis
         admitted_at: now,
         expires_at: now.saturating_add(life_ms),
         registration,
+    }
+}
+
+/// A program of this cluster, as the chain has it.
+pub fn program_record(cluster: ClusterId) -> ProgramRecord {
+    ProgramRecord {
+        owner: Account([0; 32]),
+        name: Default::default(),
+        cluster,
+        slot: 0,
+        code: CodeHash([1; 32]),
+        code_bytes: 1,
+        manifest: Manifest::default(),
+        status: ProgramStatus::Deploying,
+        transport: None,
+        deployed: BlockNumber(1),
+        commands: 0,
     }
 }

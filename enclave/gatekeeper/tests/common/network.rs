@@ -5,7 +5,9 @@
 #[path = "../../../../wire/follow/tests/common/mod.rs"]
 pub mod chain;
 
-use super::common::{self, Chance, LabEntropy, LabMachine, LabVault, custody::*, record, recovery::Recovery};
+use super::common::{
+    self, Chance, LabEntropy, LabMachine, LabVault, custody::*, program_record, record, recovery::Recovery,
+};
 use chain::{Chain, Node, State};
 use codec::{Decode, DecodeAll, Encode};
 use futures::future::BoxFuture;
@@ -124,7 +126,7 @@ impl Network {
             let cluster = ClusterRecord { owner: Account([0; 32]), workers: Default::default(), slots: 0, activity: 0 };
             state.insert(storage::cluster(CLUSTER), cluster.encode());
             for program in [PROGRAM, ROOTLESS] {
-                state.insert(storage::program(&program), program_record().encode());
+                state.insert(storage::program(&program), program_record(CLUSTER).encode());
             }
             state.insert(storage::program_root(&PROGRAM), ROOT.encode());
         });
@@ -228,22 +230,6 @@ impl Network {
             }
             state.insert(storage::cluster(CLUSTER), cluster.encode());
         });
-    }
-}
-
-pub fn program_record() -> ProgramRecord {
-    ProgramRecord {
-        owner: Account([0; 32]),
-        name: Default::default(),
-        cluster: CLUSTER,
-        slot: 0,
-        code: CodeHash([1; 32]),
-        code_bytes: 1,
-        manifest: Manifest::default(),
-        status: ProgramStatus::Deploying,
-        transport: None,
-        deployed: BlockNumber(1),
-        commands: 0,
     }
 }
 

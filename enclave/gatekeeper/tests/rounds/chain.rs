@@ -1,8 +1,8 @@
 //! The chain: a model. Who is admitted, and who works for the program, is said by the world.
 
 use crate::{
-    common::{custody::Custody as Model, record},
-    world::{CLUSTER, program},
+    common::{custody::Custody as Model, program_record, record},
+    world::CLUSTER,
 };
 use phala_enclave_gatekeeper::{release::Facts, rounds::Say};
 use phala_messages::{
@@ -107,7 +107,7 @@ impl Custody {
             listed: record.is_some(),
             worker: record,
             assignment: worker.map(|_| CLUSTER),
-            program: Some(program()),
+            program: Some(program_record(CLUSTER)),
             cluster: Some(cluster),
             root: Some(ROOT),
             open_root: Some(ROOT),

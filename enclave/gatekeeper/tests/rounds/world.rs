@@ -23,8 +23,8 @@ use phala_enclave_gatekeeper::{
 };
 use phala_machine::{Cabinet, Standing};
 use phala_messages::{
-    Account, BlockHash, BlockRef, ClusterId, CodeEpoch, CodeHash, GenesisHash, Hash, InstanceKey, Manifest,
-    ParticipantKey, ProgramId, ProgramRecord, ProgramStatus, Registration, Role, TransportKey, WorkerId,
+    BlockHash, BlockRef, ClusterId, CodeEpoch, GenesisHash, Hash, InstanceKey, ParticipantKey, ProgramId, Registration,
+    Role, TransportKey, WorkerId,
     custody::{DeliveryHead, EpochNumber, Member, Parameters, RoundNumber},
     release::KeyQuery,
 };
@@ -54,23 +54,6 @@ pub fn cabinet(n: usize, vault: &Arc<LabVault>, seed: u64) -> Arc<Cabinet> {
 /// Whose key is asked for, and where it works.
 pub const PROGRAM: ProgramId = ProgramId([5; 32]);
 pub const CLUSTER: ClusterId = ClusterId(1);
-/// The program whose key is asked for.
-pub fn program() -> ProgramRecord {
-    ProgramRecord {
-        owner: Account([0; 32]),
-        name: Default::default(),
-        cluster: CLUSTER,
-        slot: 0,
-        code: CodeHash([1; 32]),
-        code_bytes: 1,
-        manifest: Manifest::default(),
-        status: ProgramStatus::Deploying,
-        transport: None,
-        deployed: BlockNumber(1),
-        commands: 0,
-    }
-}
-
 /// So long after it was sent away, a worker gets nothing from anybody, however old the news that a gatekeeper goes by.
 const FRESH_BLOCKS: u32 = (HEAD_AGE_MS_MAX / BLOCK_MS) as u32;
 const BLOCK_MS: u64 = 2_000;
