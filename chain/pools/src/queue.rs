@@ -19,7 +19,11 @@ impl<T: Config> Pallet<T> {
     /// Answers whether the holder's votes were counted.
     pub(crate) fn do_withdraw(who: T::AccountId, pool: PoolId, shares: Shares) -> Result<bool, DispatchError> {
         let mut record = Self::pool(pool)?;
+        let free = |who| Holdings::<T>::get(pool, who).unwrap_or_default().free;
+        let had = free(&who);
         Self::settle(pool, &mut record)?;
+        // A vault's owner who wants everything also wants the commission of this moment: alone it may be too little to ask for.
+        let shares = if shares > Shares(0) && shares == had { free(&who) } else { shares };
         let waits = record.queue.shares > Shares(0);
         Self::enqueue(pool, &mut record, who.clone(), None, shares)?;
         let locked = Self::check_votes(&who)?;

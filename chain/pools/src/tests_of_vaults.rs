@@ -91,6 +91,23 @@ fn who_comes_late_does_not_pay_for_what_was_gained_before() {
 }
 
 #[test]
+fn an_owner_who_wants_everything_gets_the_commission_of_that_moment_too() {
+    run(|| {
+        let (pool, vault) = (stake_pool(0), vault(10));
+        contribute(2, vault, 100 * PHA);
+        invest(vault, pool, 100 * PHA);
+        reward(pool, PHA / 100);
+        settle(vault);
+        let seen = holding(OWNER, vault).free;
+        assert!(seen > Shares(0) && worth(OWNER, vault) < PHA / 100, "too little to ask for a part of it");
+        // The call itself values the vault, and the owner has more than it saw.
+        reward(pool, PHA / 100);
+        by(OWNER, Call::withdraw { pool: vault, shares: seen }).unwrap();
+        assert_eq!(holding(OWNER, vault).free, Shares(0));
+    });
+}
+
+#[test]
 fn a_loss_is_made_good_before_the_owner_takes_again() {
     run(|| {
         let (pool, vault) = (stake_pool(0), vault(50));

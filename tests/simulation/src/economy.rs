@@ -15,7 +15,7 @@ use phala_messages::{
 use phala_runtime::{AccountId, Balances, Computation, Pools, Runtime, RuntimeCall, RuntimeOrigin, System, token};
 use phala_units::{BlockNumber, PHA, UnixMillis};
 use sp_core::{H256, Pair, ed25519};
-use sp_runtime::{BuildStorage, traits::Dispatchable, transaction_validity::TransactionSource};
+use sp_runtime::{BuildStorage, DispatchError, traits::Dispatchable, transaction_validity::TransactionSource};
 
 /// Milliseconds between blocks.
 pub const BLOCK_MS: u64 = 2_000;
@@ -96,8 +96,16 @@ impl Economy {
 
     /// Lets an account make a call; whether it was carried out.
     pub fn by(&mut self, who: AccountId, call: impl Into<RuntimeCall>) -> bool {
+        self.tried(who, call).is_ok()
+    }
+
+    /// Lets an account make a call.
+    ///
+    /// # Errors
+    /// Why it was not carried out.
+    pub fn tried(&mut self, who: AccountId, call: impl Into<RuntimeCall>) -> Result<(), DispatchError> {
         let call = call.into();
-        self.run(|| call.dispatch(RuntimeOrigin::signed(who)).is_ok())
+        self.run(|| call.dispatch(RuntimeOrigin::signed(who)).map(drop).map_err(|refused| refused.error))
     }
 
     /// Lets a machine say something that carries its own authority; whether it was carried out.
@@ -136,6 +144,15 @@ impl Economy {
         };
         let worker = record.registration.worker;
         self.run(|| pallet_registry::Workers::<Runtime>::insert(worker, record));
+    }
+
+    /// Worker `n` starts as a new process, and is admitted as that.
+    pub fn renew(&mut self, n: u32) {
+        if let Some(keys) = self.workers.get_mut(n as usize) {
+            let seed = sp_io::hashing::blake2_256(&keys.instance.public().0);
+            keys.instance = ed25519::Pair::from_seed(&seed);
+        }
+        self.admit(n);
     }
 
     /// Binds worker `n` to a pool of `operator`.

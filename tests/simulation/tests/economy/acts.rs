@@ -36,10 +36,10 @@ impl World {
     /// One operation; its name, and whether it was carried out.
     pub fn act(&mut self) -> (&'static str, bool) {
         match self.dice.below(100) {
-            0..40 => self.act_of_delegator(),
-            40..52 => self.act_of_owner(),
-            52..70 => self.act_of_operator(),
-            70..98 => {
+            0..50 => self.act_of_delegator(),
+            50..65 => self.act_of_owner(),
+            65..88 => self.act_of_operator(),
+            88..98 => {
                 let n = self.dice.below(u64::from(WORKERS)) as u32;
                 // Every fifth worker is on a bad line.
                 let reachable = n % 5 != 0 || self.dice.percent(2);
@@ -54,19 +54,30 @@ impl World {
         }
     }
 
+    /// A pool that an account has shares of; sometimes any.
+    fn own_pool(&mut self, who: &AccountId) -> PoolId {
+        let own = self.run(|| pools::Positions::<Runtime>::get(who));
+        match own.get(self.dice.below(own.len() as u64) as usize) {
+            Some(pool) if !self.dice.percent(10) => *pool,
+            _ => self.any_pool(),
+        }
+    }
+
     fn act_of_delegator(&mut self) -> (&'static str, bool) {
-        let (who, pool) = (delegator(&mut self.dice), self.any_pool());
+        let who = delegator(&mut self.dice);
         match self.dice.below(20) {
             0..10 => {
-                let amount = Planck(self.dice.amount());
+                let (pool, amount) = (self.any_pool(), Planck(self.dice.amount()));
                 ("contribute", self.by(who, pools::Call::contribute { pool, amount }))
             }
             10..15 => {
+                let pool = self.own_pool(&who);
                 let had = self.holding(pool, &who);
                 let shares = Shares(self.dice.part(had));
                 ("withdraw", self.by(who, pools::Call::withdraw { pool, shares }))
             }
-            15..18 => {
+            15..17 => {
+                let pool = self.any_pool();
                 let queue: Vec<_> = self.run(|| pools::Requests::<Runtime>::iter_prefix(pool).collect());
                 let queue: Vec<_> = queue.into_iter().filter(|(_, request)| request.vault.is_none()).collect();
                 let Some((request, found)) = queue.get(self.dice.below(queue.len() as u64) as usize) else {
@@ -76,7 +87,8 @@ impl World {
                     (found.holder.0.into(), *request, Shares(self.dice.part(found.shares.0)));
                 ("cancel", self.by(holder, pools::Call::cancel_withdrawal { pool, request, shares }))
             }
-            18 => {
+            17 | 18 => {
+                let pool = self.own_pool(&who);
                 let had = self.holding(pool, &who);
                 let (to, shares) = (delegator(&mut self.dice), Shares(self.dice.part(had)));
                 ("transfer", self.by(who, pools::Call::transfer_shares { pool, to, shares }))
@@ -107,7 +119,7 @@ impl World {
             }
             4 => {
                 let pool = self.any_pool();
-                let cap = self.dice.percent(25).then(|| Planck(self.dice.amount().saturating_mul(100)));
+                let cap = self.dice.percent(25).then(|| Planck(u128::from(self.dice.below(4_000_000)) * PHA));
                 ("cap", self.by(owner(pool), pools::Call::set_cap { pool, cap }))
             }
             _ => {
@@ -128,17 +140,38 @@ impl World {
             _ => u128::from(2_000 + self.dice.below(20_000)) * PHA,
         };
         match self.dice.below(20) {
-            0..10 => ("start", self.by(operator, work::Call::start { worker, stake })),
-            10 | 11 => ("stop", self.by(operator, work::Call::stop { worker })),
-            12..14 => ("restart", self.by(operator, work::Call::restart { worker, stake })),
-            14 => ("reclaim", self.by(account(100), work::Call::reclaim { worker })),
-            15 if self.dice.percent(20) => ("unbind", self.by(operator, work::Call::unbind { worker })),
+            0..9 => ("start", self.by(operator, work::Call::start { worker, stake })),
+            9 | 10 => ("stop", self.by(operator, work::Call::stop { worker })),
+            11..14 => ("restart", self.by(operator, work::Call::restart { worker, stake })),
+            14 | 15 => {
+                let worker = self.due().unwrap_or(worker);
+                ("reclaim", self.by(account(100), work::Call::reclaim { worker }))
+            }
+            16 if self.dice.percent(30) => ("unbind", self.by(operator, work::Call::unbind { worker })),
+            17 => {
+                self.renew(n);
+                ("score", self.score_anew(n))
+            }
             _ => {
                 let bound = self.bound(n);
-                let score = 50 + self.dice.below(3_000) as u32;
-                (if bound { "bind" } else { "score" }, self.scored(n, score) || bound)
+                self.score_anew(n);
+                ("bind", bound)
             }
         }
+    }
+
+    fn score_anew(&mut self, n: u32) -> bool {
+        let score = 50 + self.dice.below(3_000) as u32;
+        self.scored(n, score)
+    }
+
+    /// A worker whose stake has cooled down, and nobody has given it back yet.
+    fn due(&mut self) -> Option<WorkerId> {
+        self.run(|| {
+            let now = phala_units::UnixMillis(phala_runtime::Timestamp::get());
+            let mut all = work::Sessions::<Runtime>::iter();
+            all.find(|(_, session)| session.cooling.is_some_and(|cooling| cooling.until <= now)).map(|found| found.0)
+        })
     }
 
     /// Something that a worker signed and must not have signed.
