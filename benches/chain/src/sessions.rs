@@ -2,7 +2,7 @@
 
 use crate::row;
 use frame_support::{
-    traits::{Get, Hooks},
+    traits::Hooks,
     weights::Weight,
 };
 use pallet_computation as work;

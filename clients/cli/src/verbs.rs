@@ -4,6 +4,7 @@ pub mod account;
 pub mod build;
 pub mod call;
 pub mod completions;
+pub mod credit;
 pub mod demo;
 pub mod deploy;
 pub mod doctor;

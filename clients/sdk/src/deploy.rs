@@ -385,7 +385,7 @@ impl Client {
     ) -> Result<(), DeployError> {
         let body = serde_json::to_vec(&deployment.settings).unwrap_or_default();
         let query = Query { method: Method::PUT, ..Query::post(SETTINGS_PATH, body) };
-        let command = Command { query, timeout: deployment.timeout };
+        let command = Command { query, timeout: deployment.timeout, pay_at_most: None };
         let sent = self.send(owner, program, &command).await.map_err(DeployError::Settings)?;
         sent.problem.map_or(Ok(()), |problem| Err(DeployError::SettingsRefused(problem)))
     }

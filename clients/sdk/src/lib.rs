@@ -18,6 +18,7 @@
 //! programs  find programs by id, prefix or name
 //! call      an encrypted query, and its receipt
 //! send      a sealed command, ordered by the chain, and its receipt
+//! credit    what commands cost, who pays, and stake on programs
 //! logs      what a program wrote, for its owner
 //! balances  what an account owns, and what of it is free, held or frozen
 //! pools     stake pools and vaults, positions in them, queues
@@ -39,6 +40,7 @@ mod call;
 mod client;
 mod cluster;
 mod complaints;
+mod credit;
 mod custodian;
 mod custody;
 mod deploy;
@@ -67,6 +69,7 @@ pub use call::{Answer, CallError, Problem, Query, ReceiptError, Streamed};
 pub use client::{AccountState, ChainError, Client, HEAD_AGE_MS_MAX, Head, now};
 pub use cluster::{ClusterError, assign_worker_call, create_cluster_call, unassign_worker_call};
 pub use complaints::Complaint;
+pub use credit::{CommandCost, ProgramCredit, ProgramStake};
 pub use custodian::{CustodianError, CustodianFile, CustodianKeys};
 pub use custody::{Consent, CustodyState, Guard, Root, approve_call, bond_call};
 pub use deploy::{DeployError, Deployed, Deployment, Step};
@@ -79,7 +82,7 @@ pub use pools::{PoolState, Position, QueuedRequest, pool_account};
 pub use programs::{Listed, ResolveError};
 pub use recovery::{RecoveryError, RecoveryState, SeatCheck, SeatState};
 pub use rpc::HttpRpc;
-pub use send::{Command, SendError, Sent};
+pub use send::{Command, CommandEstimate, SendError, Sent};
 pub use staking::{StakeState, ValidatorState};
 pub use submit::{Applied, Pending, SubmitError};
 pub use verify::{Demands, VerifyError, verify};

@@ -7,6 +7,8 @@
 //! The result is opened with a secret that only whoever sealed the command shares with the program, and its
 //! receipt leads to the anchor that the chain has finalised.
 //!
+//! What a command costs is known before it is sent, to the Planck, and the chain is told that it may cost no more.
+//!
 //! # Properties
 //! - A command that is finalised is answered once; waiting for its answer can be repeated, sending cannot.
 //! - An answer is believed when the receipt's whole chain of proof holds, from this client's root of trust on.
@@ -15,6 +17,8 @@ use crate::{
     Client, Hint, KeyPair, Query,
     call::{CallError, Problem, ReceiptError, parse_receipt, request_transcript, response_transcript},
     client::{ChainError, POLL, decode},
+    credit::CommandCost,
+    fee::Estimate,
     submit::SubmitError,
 };
 use http::Response;
@@ -25,13 +29,15 @@ use phala_crypto::{
 };
 use phala_follow::{ProveError, ReceiptBundle, Refusal, VerifiedReceipt, verify_receipt};
 use phala_messages::{
-    CommandRecord, Hash, ProgramId, ProgramRecord, Subject,
+    Account, CommandRecord, Hash, ProgramId, ProgramRecord, Subject,
     calls::{Call, Programs},
     command::{EXPORT_BLIND, EXPORT_RESULT_KEY, SealedCommand, seal_info},
+    credit::Payer,
     limits::SEALED_COMMAND_BYTES_MAX,
     query::{ERROR_FIELD, result_place},
     storage,
 };
+use phala_units::Planck;
 use std::time::{Duration, Instant};
 
 /// How long the worker may hold one question for a result.
@@ -54,6 +60,14 @@ pub enum SendError {
     TooLarge {
         /// How large it is.
         bytes: usize,
+    },
+    /// It costs the caller more than was agreed to.
+    #[error("the command costs you {price}, more than the {agreed} that you agreed to")]
+    TooDear {
+        /// What it costs.
+        price: Planck,
+        /// What was agreed to.
+        agreed: Planck,
     },
     /// The program's key is not usable.
     #[error("the command cannot be sealed to the program's key")]
@@ -84,6 +98,9 @@ impl Hint for SendError {
             Self::Call(error) => error.hint(),
             Self::Submit(error) => error.hint(),
             Self::TooLarge { .. } => Some("send it in several commands".into()),
+            Self::TooDear { .. } => Some(
+                "agree to more, or ask the program's owner to top its credit up: `phala credit show PROGRAM`".into(),
+            ),
             Self::Seal => Some("update `phala`: the program's key has a form that it does not know".into()),
             Self::Lost => Some("`phala programs` shows whether the program's version has moved".into()),
             Self::Timeout { .. } => {
@@ -101,12 +118,27 @@ pub struct Command {
     pub query: Query,
     /// How long to wait for the result once the command is finalised.
     pub timeout: Duration,
+    /// What it may cost the signer, beside the fee and the deposit. None: what it costs when it is sent, and no more.
+    pub pay_at_most: Option<Planck>,
+}
+
+/// What a command would cost whoever sends it.
+#[derive(Clone, Debug)]
+pub struct CommandEstimate {
+    /// Its price, and who pays that.
+    pub cost: CommandCost,
+    /// The fee for its place in a block: the node's word.
+    pub fee: Estimate,
+    /// How large it is, sealed.
+    pub sealed_bytes: u32,
 }
 
 /// A command's verified result.
 pub struct Sent {
     /// Its place among the program's commands.
     pub index: u64,
+    /// What was laid aside for it, and whose that was.
+    pub cost: CommandCost,
     /// What the program, or the worker in its place, said.
     pub response: Response<Vec<u8>>,
     /// Set when the worker answered in the program's place: the command changed nothing.
@@ -126,28 +158,65 @@ struct Ordered {
     exports: Exports,
 }
 
+impl Ordered {
+    fn call(&self, price_max: Planck) -> Call {
+        Call::Programs(Programs::CommandWithin { program: self.program, sealed: self.sealed.clone(), price_max })
+    }
+
+    fn sealed_bytes(&self) -> u32 {
+        u32::try_from(self.sealed.len()).unwrap_or(u32::MAX)
+    }
+}
+
 impl Client {
     /// Sends a command signed by `signer` and waits for its verified result.
     ///
     /// # Errors
     /// [`SendError`].
     pub async fn send(&self, signer: &KeyPair, program: &ProgramId, command: &Command) -> Result<Sent, SendError> {
-        let ordered = self.seal_command(signer, program, &command.query).await?;
-        let call = Call::Programs(Programs::Command { program: *program, sealed: ordered.sealed.clone() });
-        let pending = self.submit(signer, &call).await?;
+        let ordered = self.seal_command(&signer.account(), program, &command.query).await?;
+        let own = self.cost_of(&ordered).await?.own();
+        let price_max = command.pay_at_most.unwrap_or(own);
+        if own > price_max {
+            return Err(SendError::TooDear { price: own, agreed: price_max });
+        }
+        let pending = self.submit(signer, &ordered.call(price_max)).await?;
         let applied = self.finalised(&pending).await?;
         let index = self.index_of(&ordered, signer, applied.block).await?;
-        self.result(&ordered, signer, index, command.timeout).await
+        let laid_aside = self.reservation(program, index, applied.block).await?;
+        let cost = laid_aside.as_ref().map_or(CommandCost { price: Planck(0), payer: Payer::Owner }, CommandCost::from);
+        self.result(&ordered, signer, index, cost, command.timeout).await
     }
 
-    async fn seal_command(&self, signer: &KeyPair, program: &ProgramId, query: &Query) -> Result<Ordered, SendError> {
+    /// What a command would cost `signer` now. Nothing is sent, and no key is needed.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn estimate_command(
+        &self,
+        signer: &Account,
+        program: &ProgramId,
+        query: &Query,
+    ) -> Result<CommandEstimate, SendError> {
+        let ordered = self.seal_command(signer, program, query).await?;
+        let cost = self.cost_of(&ordered).await?;
+        let fee = self.estimate(signer, &ordered.call(cost.own())).await?;
+        Ok(CommandEstimate { cost, fee, sealed_bytes: ordered.sealed_bytes() })
+    }
+
+    async fn cost_of(&self, ordered: &Ordered) -> Result<CommandCost, SendError> {
+        let credit = self.program_credit(&ordered.program).await?;
+        Ok(credit.cost(ordered.sealed_bytes(), &ordered.record.manifest.limits))
+    }
+
+    async fn seal_command(&self, signer: &Account, program: &ProgramId, query: &Query) -> Result<Ordered, SendError> {
         self.head().await?;
         let record = self.program(program).await?.ok_or(CallError::Unknown(*program))?;
         let key = record.transport.ok_or(CallError::NotLive(*program))?;
         let request = query.to_request(program).map_err(CallError::from)?;
         let plain = framing::encode_request(&request);
         let (parts, body) = request.into_parts();
-        let info = seal_info(&self.genesis(), program, &signer.account());
+        let info = seal_info(&self.genesis(), program, signer);
         let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
         let (sealed, exports) = hpke::seal(&mut rng, &key.0, &info, &plain).map_err(|_| SendError::Seal)?;
         let bytes = sealed.len();
@@ -186,6 +255,7 @@ impl Client {
         ordered: &Ordered,
         signer: &KeyPair,
         index: u64,
+        cost: CommandCost,
         timeout: Duration,
     ) -> Result<Sent, SendError> {
         let deadline = Instant::now() + timeout;
@@ -213,7 +283,7 @@ impl Client {
         let verified = verify_receipt(&bundle, &self.trust())?;
         let problem = response.headers().contains_key(ERROR_FIELD);
         let problem = problem.then(|| Problem::parse(response.status().as_u16(), response.body()));
-        Ok(Sent { index, response, problem, bundle, verified })
+        Ok(Sent { index, cost, response, problem, bundle, verified })
     }
 
     /// Whether the receipt is for this command and this answer. That it holds at all is verified after.

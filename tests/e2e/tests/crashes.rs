@@ -31,7 +31,7 @@ fn a_worker_killed_fifty_times_under_load_loses_no_acknowledged_command() -> Res
                 let mut n = 0u64;
                 while !done.load(Ordering::Relaxed) {
                     let query = Query { method: "PUT".parse()?, ..Query::post(&format!("/notes/{n}"), n.to_string()) };
-                    let command = Command { query, timeout: Duration::from_secs(120) };
+                    let command = Command { query, timeout: Duration::from_secs(120), pay_at_most: None };
                     let sent = client.send(&alice, &program, &command).await?;
                     ensure!(sent.response.status() == 201, "note {n}: {}", sent.response.status());
                     n += 1;

@@ -149,7 +149,8 @@ async fn train(client: &Client, key: &KeyPair, program: ProgramId) -> Outcome<Va
     let progress = Progress::new();
     progress.step("sending the training table, sealed, and waiting for the anchored result");
     let query = Query::post("/train", data("training.csv")?.as_bytes());
-    let sent = client.send(key, &program, &Command { query, timeout: Duration::from_secs(120) }).await;
+    let sent =
+        client.send(key, &program, &Command { query, timeout: Duration::from_secs(120), pay_at_most: None }).await;
     progress.done();
     let sent = sent?;
     let body = String::from_utf8_lossy(sent.response.body()).into_owned();
