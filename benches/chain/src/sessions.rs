@@ -1,10 +1,7 @@
 //! What sessions and pools cost while so many workers compute.
 
 use crate::row;
-use frame_support::{
-    traits::Hooks,
-    weights::Weight,
-};
+use frame_support::{traits::Hooks, weights::Weight};
 use pallet_computation as work;
 use pallet_pools as pools;
 use phala_economics::{Ppm, Shares, WorkRules};

@@ -7,6 +7,7 @@ use frame_support::{traits::Bounded, weights::Weight};
 use pallet_collective::{Instance1, Instance2};
 use phala_messages::{
     Account, Hash as Digest, PoolId, WorkerId,
+    bounties::{Bounties, Tips},
     calls::{self, Call, Computation as Work},
     holders::{
         AccountVote, Body, Democracy, Elections, Identity, Line, Multisig, Payee, Person, Preimage, Proposal, Proxy,
@@ -229,6 +230,43 @@ fn bodies_are_encoded_as_the_runtime_encodes_them() {
             pallet_treasury::Call::spend_local { amount: AMOUNT, beneficiary: theirs() }.into(),
         ),
     ]);
+}
+
+#[test]
+fn bounties_and_tips_are_encoded_as_the_runtime_encodes_them() {
+    use pallet_bounties::Call as B;
+    use pallet_tips::Call as T;
+    let (bounty, bounty_id, text) = (70, 70, || b"a bridge".to_vec());
+    let (tip, hash) = (DIGEST, Hash::from(DIGEST.0));
+    let bounties = [
+        (
+            Bounties::Propose { amount: AMOUNT, description: text() },
+            B::propose_bounty { value: AMOUNT, description: text() },
+        ),
+        (Bounties::Approve { bounty }, B::approve_bounty { bounty_id }),
+        (
+            Bounties::ProposeCurator { bounty, curator: ours(), fee: 5 },
+            B::propose_curator { bounty_id, curator: theirs(), fee: 5 },
+        ),
+        (Bounties::UnassignCurator { bounty }, B::unassign_curator { bounty_id }),
+        (Bounties::AcceptCurator { bounty }, B::accept_curator { bounty_id }),
+        (Bounties::Award { bounty, beneficiary: ours() }, B::award_bounty { bounty_id, beneficiary: theirs() }),
+        (Bounties::Claim { bounty }, B::claim_bounty { bounty_id }),
+        (Bounties::Close { bounty }, B::close_bounty { bounty_id }),
+        (Bounties::Extend { bounty, remark: text() }, B::extend_bounty_expiry { bounty_id, remark: text() }),
+    ];
+    same(bounties.map(|(ours, theirs)| (Call::Bounties(ours), RuntimeCall::from(theirs))).into());
+    let tips = [
+        (Tips::Report { reason: text(), who: ours() }, T::report_awesome { reason: text(), who: theirs() }),
+        (Tips::Retract { tip }, T::retract_tip { hash }),
+        (
+            Tips::New { reason: text(), who: ours(), amount: AMOUNT },
+            T::tip_new { reason: text(), who: theirs(), tip_value: AMOUNT },
+        ),
+        (Tips::Tip { tip, amount: AMOUNT }, T::tip { hash, tip_value: AMOUNT }),
+        (Tips::Close { tip }, T::close_tip { hash }),
+    ];
+    same(tips.map(|(ours, theirs)| (Call::Tips(ours), RuntimeCall::from(theirs))).into());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use frame_support::traits::{Bounded, ConstU32, tokens::IdAmount};
 use pallet_collective::{Instance1, Instance2};
 use phala_messages::{
     Account, Hash as Digest, PoolId, WorkerId,
+    bounties::{Bounty, BountyStatus, OpenTip},
     holders::{Line, Person, ProxyType},
     ledgers::*,
     storage,
@@ -117,6 +118,12 @@ fn votes_lie_where_clients_look_for_them() {
     assert_eq!(storage::runners_up(), pallet_elections_phragmen::RunnersUp::<Runtime>::hashed_key());
     assert_eq!(storage::election_candidates(), pallet_elections_phragmen::Candidates::<Runtime>::hashed_key());
     assert_eq!(storage::election_vote(&ALICE), pallet_elections_phragmen::Voting::<Runtime>::hashed_key_for(alice()));
+    assert_eq!(storage::authorized_upgrade(), frame_system::AuthorizedUpgrade::<Runtime>::hashed_key());
+    assert_eq!(storage::bounty_count(), pallet_bounties::BountyCount::<Runtime>::hashed_key());
+    assert_eq!(storage::bounty(7), pallet_bounties::Bounties::<Runtime>::hashed_key_for(7));
+    assert_eq!(storage::bounty_description(7), pallet_bounties::BountyDescriptions::<Runtime>::hashed_key_for(7));
+    assert_eq!(storage::tip(&HASH), pallet_tips::Tips::<Runtime>::hashed_key_for(hash()));
+    assert_eq!(storage::tip_reason(&HASH), pallet_tips::Reasons::<Runtime>::hashed_key_for(hash()));
     assert_eq!(storage::treasury_approvals(), pallet_treasury::Approvals::<Runtime>::hashed_key());
     assert_eq!(storage::treasury_spend(7), pallet_treasury::Proposals::<Runtime>::hashed_key_for(7));
     assert_eq!(storage::preimage(&HASH, 300), pallet_preimage::PreimageFor::<Runtime>::hashed_key_for((hash(), 300)));
@@ -336,6 +343,69 @@ fn bodies_and_the_treasury_write_as_clients_read() {
         let end = 1 + constants::MOTION_BLOCKS;
         assert_eq!(motion, Ok(Motion { number: 0, threshold: 2, ayes: vec![], nays: vec![BOB], end }));
         assert_eq!(read(storage::body_motion_call("Council", &Digest(name.0))), Some(bytes));
+    });
+}
+
+#[test]
+fn upgrades_bounties_and_tips_are_written_as_clients_read() {
+    use pallet_bounties::BountyStatus as Theirs;
+    let (curator, beneficiary) = (id(BOB), id(ALICE));
+    same(BountyStatus::Proposed, Theirs::<AccountId, u32>::Proposed);
+    same(BountyStatus::Approved, Theirs::<AccountId, u32>::Approved);
+    same(BountyStatus::Funded, Theirs::<AccountId, u32>::Funded);
+    same(
+        BountyStatus::CuratorProposed { curator: BOB },
+        Theirs::<_, u32>::CuratorProposed { curator: curator.clone() },
+    );
+    same(
+        BountyStatus::Active { curator: BOB, update_due: 9 },
+        Theirs::Active { curator: curator.clone(), update_due: 9u32 },
+    );
+    same(
+        BountyStatus::PendingPayout { curator: BOB, beneficiary: ALICE, unlock_at: 9 },
+        Theirs::PendingPayout { curator: curator.clone(), beneficiary, unlock_at: 9u32 },
+    );
+    same(BountyStatus::ApprovedWithCurator { curator: BOB }, Theirs::<_, u32>::ApprovedWithCurator { curator });
+
+    sp_io::TestExternalities::default().execute_with(|| {
+        System::set_block_number(1);
+        let rich = 1_000 * AMOUNT;
+        assert!(<Balances as frame_support::traits::fungible::Mutate<_>>::mint_into(&id(ALICE), rich).is_ok());
+        let read = |key: Vec<u8>| sp_io::storage::get(&key).map(|value| value.to_vec()).unwrap_or_default();
+
+        let allowed = System::authorize_upgrade(RuntimeOrigin::root(), hash());
+        assert!(allowed.is_ok(), "{allowed:?}");
+        let allowed = AuthorizedUpgrade::decode(&mut &read(storage::authorized_upgrade())[..]);
+        assert_eq!(allowed, Ok(AuthorizedUpgrade { code_hash: HASH, checks_version: true }));
+
+        let (value, text) = (10 * AMOUNT, b"a bridge".to_vec());
+        let proposed = Bounties::propose_bounty(RuntimeOrigin::signed(id(ALICE)), value, text.clone());
+        assert!(proposed.is_ok(), "{proposed:?}");
+        let bounty = Bounty::decode(&mut &read(storage::bounty(0))[..]);
+        let bond = bounty.as_ref().map_or(0, |bounty| bounty.bond);
+        assert!(bond > 0, "a proposal has a deposit");
+        let status = BountyStatus::Proposed;
+        assert_eq!(bounty, Ok(Bounty { proposer: ALICE, value, fee: 0, curator_deposit: 0, bond, status }));
+        assert_eq!(read(storage::bounty_description(0)), text.encode());
+
+        let reason = b"a bug".to_vec();
+        let reported = Tips::report_awesome(RuntimeOrigin::signed(id(ALICE)), reason.clone(), id(BOB).into());
+        assert!(reported.is_ok(), "{reported:?}");
+        let of_reason = Digest(sp_io::hashing::blake2_256(&reason));
+        let name = Digest(phala_messages::bounties::tip_name(&reason, &BOB).0);
+        let tip = OpenTip::decode(&mut &read(storage::tip(&name))[..]);
+        let deposit = tip.as_ref().map_or(0, |tip| tip.deposit);
+        let expected = OpenTip {
+            reason: of_reason,
+            who: BOB,
+            finder: ALICE,
+            deposit,
+            closes: None,
+            tips: vec![],
+            finders_fee: true,
+        };
+        assert_eq!(tip, Ok(expected));
+        assert_eq!(read(storage::tip_reason(&of_reason)), reason.encode());
     });
 }
 

@@ -26,6 +26,11 @@ pub fn call_hash(call: &Call) -> Hash {
     Hash(blake2_256(&call.encode()))
 }
 
+/// The name of a runtime: Blake2b-256 of its code.
+pub fn code_hash(code: &[u8]) -> Hash {
+    Hash(blake2_256(code))
+}
+
 impl Client {
     /// What `call` would cost `signer`, says the node. Nothing is sent: what the node is asked about bears no signature, so it
     /// cannot send it either.

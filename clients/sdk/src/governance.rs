@@ -6,7 +6,9 @@ use crate::{
 };
 use phala_messages::{
     Account, Hash,
-    ledgers::{ElectionVote, Motion, Proposed, PublicProposal, Referendum, Seat, Spend, Threshold, Voting},
+    ledgers::{
+        AuthorizedUpgrade, ElectionVote, Motion, Proposed, PublicProposal, Referendum, Seat, Spend, Threshold, Voting,
+    },
     storage,
 };
 use phala_units::Planck;
@@ -248,6 +250,16 @@ impl Client {
         let spends = self.many(&keys, "a spend").await?;
         let waiting = waiting.iter().zip(spends).filter_map(|(number, spend)| Some((*number, spend?))).collect();
         Ok(TreasuryState { account, free, waiting })
+    }
+
+    /// The hash of the code that a vote lets replace the chain's, if one waits to be brought.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn authorized_upgrade(&self) -> Result<Option<Hash>, ChainError> {
+        self.advance().await?;
+        let allowed: Option<AuthorizedUpgrade> = self.one(storage::authorized_upgrade(), "an upgrade").await?;
+        Ok(allowed.map(|allowed| allowed.code_hash))
     }
 
     /// The block until which money stands still, if it does.

@@ -25,6 +25,7 @@
 //! work      sessions of workers, and what they are owed
 //! staking   validators and nominators
 //! governance referenda, bodies, elections, the treasury
+//! bounties  what the treasury pays for work
 //! fee       what a call would cost, before it is sent
 //! verify    a receipt, offline
 //! ```
@@ -36,6 +37,7 @@
 
 mod account;
 mod balances;
+mod bounties;
 mod call;
 mod client;
 mod cluster;
@@ -65,6 +67,7 @@ pub use account::{
     write_key_file,
 };
 pub use balances::{Balances, MULTISIG_SIGNERS_MAX, hold_name, lock_name, multisig_account};
+pub use bounties::{BountyState, TipState};
 pub use call::{Answer, CallError, Problem, Query, ReceiptError, Streamed};
 pub use client::{AccountState, ChainError, Client, HEAD_AGE_MS_MAX, Head, now};
 pub use cluster::{ClusterError, assign_worker_call, create_cluster_call, unassign_worker_call};
@@ -73,7 +76,7 @@ pub use credit::{CommandCost, ProgramCredit, ProgramStake};
 pub use custodian::{CustodianError, CustodianFile, CustodianKeys};
 pub use custody::{Consent, CustodyState, Guard, Root, approve_call, bond_call};
 pub use deploy::{DeployError, Deployed, Deployment, Step};
-pub use fee::{Estimate, call_hash};
+pub use fee::{Estimate, call_hash, code_hash};
 pub use governance::{Body, Elections, MotionState, ReferendumState, TreasuryState, passing};
 pub use logs::{LogLine, LogsError};
 pub use moves::{LiveRoot, RotateError, Rotated, Rotation, Upgrade, Upgraded};

@@ -10,6 +10,7 @@
 use crate::Signature;
 use crate::{
     anchor::SignedAnchor,
+    bounties,
     collateral::Collateral,
     command::SealedCommand,
     computation::{FaultProof, Heartbeat, ScoreReport},
@@ -68,6 +69,10 @@ pub enum Call {
     Elections(holders::Elections),
     /// The network's own fund.
     Treasury(holders::Treasury),
+    /// What the treasury pays for work.
+    Bounties(bounties::Bounties),
+    /// What the treasury gives.
+    Tips(bounties::Tips),
     /// The development network's administrator.
     Sudo(Sudo),
     /// Workers.
@@ -108,6 +113,8 @@ impl Encode for Call {
             Self::TechnicalCommittee(call) => (32u8, call).encode_to(out),
             Self::Elections(call) => (33u8, call).encode_to(out),
             Self::Treasury(call) => (35u8, call).encode_to(out),
+            Self::Bounties(call) => (36u8, call).encode_to(out),
+            Self::Tips(call) => (38u8, call).encode_to(out),
             Self::Sudo(call) => (40u8, call).encode_to(out),
             Self::Registry(call) => (50u8, call).encode_to(out),
             Self::Programs(call) => (51u8, call).encode_to(out),

@@ -426,6 +426,15 @@ pub struct ElectionVote {
     pub deposit: u128,
 }
 
+/// Code that may replace the chain's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AuthorizedUpgrade {
+    /// Blake2b-256 of the code.
+    pub code_hash: Hash,
+    /// Whether it must name a higher version of the same runtime.
+    pub checks_version: bool,
+}
+
 /// A spend from the treasury.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Spend {

@@ -29,6 +29,7 @@
 //! receipt       worker → caller: this answer came from that code, state and machine
 //! pools         holders → chain: make a pool of stake, give it PHA, take it back
 //! holders       holders → chain: stake, vote, vest, act for others
+//! bounties      holders ↔ chain: what the treasury pays for work
 //! ledgers       chain → holders: what FRAME's own pallets keep of them
 //! calls         the same, as extrinsics of the runtime
 //! storage       the same, as keys in the chain's state
@@ -46,6 +47,7 @@ extern crate alloc;
 pub mod address;
 pub mod anchor;
 pub mod attested;
+pub mod bounties;
 pub mod calls;
 pub mod collateral;
 pub mod command;

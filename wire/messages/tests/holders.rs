@@ -4,6 +4,7 @@
 use codec::Encode;
 use phala_messages::{
     Account, Hash, PoolId,
+    bounties::{Bounties, Tips},
     calls::{Address, Balances, Call, Utility},
     holders::*,
     pools::Pools,
@@ -105,6 +106,7 @@ fn calls() -> Vec<(&'static str, Call)> {
     ]
     .into_iter()
     .chain(pools())
+    .chain(treasury())
     .collect()
 }
 
@@ -147,6 +149,30 @@ fn pools() -> Vec<(&'static str, Call)> {
     ]
     .map(|(name, call)| (name, Call::Pools(call)))
     .into()
+}
+
+fn treasury() -> Vec<(&'static str, Call)> {
+    let (bounty, amount) = (70, 1_500_000_000_000);
+    let bounties = [
+        ("propose-bounty", Bounties::Propose { amount, description: b"a bridge".to_vec() }),
+        ("approve-bounty", Bounties::Approve { bounty }),
+        ("propose-curator", Bounties::ProposeCurator { bounty, curator: to(), fee: 5 }),
+        ("unassign-curator", Bounties::UnassignCurator { bounty }),
+        ("accept-curator", Bounties::AcceptCurator { bounty }),
+        ("award-bounty", Bounties::Award { bounty, beneficiary: to() }),
+        ("claim-bounty", Bounties::Claim { bounty }),
+        ("close-bounty", Bounties::Close { bounty }),
+        ("extend-bounty", Bounties::Extend { bounty, remark: b"half".to_vec() }),
+    ];
+    let tips = [
+        ("report-tip", Tips::Report { reason: b"a bug".to_vec(), who: to() }),
+        ("retract-tip", Tips::Retract { tip: HASH }),
+        ("new-tip", Tips::New { reason: b"a bug".to_vec(), who: to(), amount }),
+        ("tip", Tips::Tip { tip: HASH, amount }),
+        ("close-tip", Tips::Close { tip: HASH }),
+    ];
+    let bounties = bounties.map(|(name, call)| (name, Call::Bounties(call)));
+    bounties.into_iter().chain(tips.map(|(name, call)| (name, Call::Tips(call)))).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use codec::{Decode, DecodeAll, Encode};
 use phala_messages::{
     Account, Hash, PoolId, WorkerId,
+    bounties::{Bounty, BountyStatus, OpenTip},
     holders::{Line, Person, ProxyType},
     ledgers::*,
     storage,
@@ -75,6 +76,22 @@ fn votes(found: &mut Found) {
     value(found, "seat", Seat { who: ALICE, backing: AMOUNT, deposit: 5 });
     value(found, "election-vote", ElectionVote { candidates: vec![ALICE], stake: AMOUNT, deposit: 5 });
     value(found, "spend", Spend { proposer: ALICE, amount: AMOUNT, beneficiary: BOB, bond: 5 });
+    let statuses = [
+        ("proposed", BountyStatus::Proposed),
+        ("approved", BountyStatus::Approved),
+        ("funded", BountyStatus::Funded),
+        ("curator-proposed", BountyStatus::CuratorProposed { curator: BOB }),
+        ("active", BountyStatus::Active { curator: BOB, update_due: 9 }),
+        ("pending-payout", BountyStatus::PendingPayout { curator: BOB, beneficiary: ALICE, unlock_at: 9 }),
+        ("approved-with-curator", BountyStatus::ApprovedWithCurator { curator: BOB }),
+    ];
+    for (name, status) in statuses {
+        let bounty = Bounty { proposer: ALICE, value: AMOUNT, fee: 5, curator_deposit: 6, bond: 7, status };
+        value(found, &format!("bounty/{name}"), bounty);
+    }
+    value(found, "authorized-upgrade", AuthorizedUpgrade { code_hash: HASH, checks_version: true });
+    let (closes, tips) = (Some(9), vec![(BOB, AMOUNT)]);
+    value(found, "tip", OpenTip { reason: HASH, who: ALICE, finder: BOB, deposit: 5, closes, tips, finders_fee: true });
 }
 
 fn keys(found: &mut Found) {
@@ -87,6 +104,12 @@ fn keys(found: &mut Found) {
         ("proxies", storage::proxies(&ALICE)),
         ("identity", storage::identity(&ALICE)),
         ("multisig-call", storage::multisig_call(&ALICE, &HASH)),
+        ("authorized-upgrade", storage::authorized_upgrade()),
+        ("bounty-count", storage::bounty_count()),
+        ("bounty", storage::bounty(7)),
+        ("bounty-description", storage::bounty_description(7)),
+        ("tip", storage::tip(&HASH)),
+        ("tip-reason", storage::tip_reason(&HASH)),
         ("pool-count", storage::pool_count()),
         ("pool", storage::pool(POOL)),
         ("pool-description", storage::pool_description(POOL)),

@@ -1,9 +1,11 @@
 //! `phala gov`: propose, vote, serve on a body, see what the treasury pays.
 
 mod bodies;
+mod bounties;
 mod elections;
 mod referenda;
 mod treasury;
+mod upgrade;
 mod vote;
 
 use crate::{Context, failure::Outcome, transact::SendArguments};
@@ -57,6 +59,21 @@ enum Action {
         #[command(subcommand)]
         action: Option<treasury::Action>,
     },
+    /// Bounties: what the treasury pays for work, and who looks after it
+    Bounty {
+        #[command(subcommand)]
+        action: Option<bounties::BountyAction>,
+    },
+    /// Tips: what the treasury gives to who deserves it
+    Tip {
+        #[command(subcommand)]
+        action: bounties::TipAction,
+    },
+    /// Give the chain other code: look at it, propose it, bring it
+    Upgrade {
+        #[command(subcommand)]
+        action: upgrade::Action,
+    },
     /// What a hash stands for: put a call on chain, or read one
     Preimage {
         #[command(subcommand)]
@@ -89,6 +106,9 @@ impl Gov {
                 Some(action) => action.run(context, &client).await,
             },
             Action::Treasury { action } => treasury::run(context, &client, action).await,
+            Action::Bounty { action } => action.unwrap_or(bounties::BountyAction::List).run(context, &client).await,
+            Action::Tip { action } => action.run(context, &client).await,
+            Action::Upgrade { action } => action.run(context, &client).await,
             Action::Preimage { action } => action.run(context, &client).await,
             Action::SafeMode { action } => treasury::safe_mode(context, &client, action).await,
         }

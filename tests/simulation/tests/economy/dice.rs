@@ -26,9 +26,9 @@ impl Dice {
         self.below(100) < percent
     }
 
-    /// From a hundredth of a PHA to a fortune, and never a round number.
+    /// From a hundredth of a PHA to ninety thousand, and never a round number.
     pub fn amount(&mut self) -> u128 {
-        let digits = self.below(8) as u32;
+        let digits = self.below(7) as u32;
         (u128::from(1 + self.below(9)) * PHA / 100 * 10u128.pow(digits)).saturating_add(u128::from(self.below(1_000)))
     }
 

@@ -80,7 +80,7 @@ impl World {
             assert!(world.by(owner(pool), call), "the pool is founded");
         }
         for id in 0..STAKE_POOLS {
-            let (pool, amount) = (PoolId(id), Planck(250_000 * PHA));
+            let (pool, amount) = (PoolId(id), Planck(60_000 * PHA));
             assert!(world.by(owner(pool), pools::Call::contribute { pool, amount }), "its owner gives first");
         }
         world.block(ROOM);

@@ -273,6 +273,36 @@ pub fn treasury_spend(number: u32) -> Vec<u8> {
     twox("Treasury", "Proposals", &[number.encode()])
 }
 
+/// A hash and a flag: the code that may replace the chain's.
+pub fn authorized_upgrade() -> Vec<u8> {
+    item("System", "AuthorizedUpgrade")
+}
+
+/// `u32`: how many bounties there have been.
+pub fn bounty_count() -> Vec<u8> {
+    item("Bounties", "BountyCount")
+}
+
+/// [`crate::bounties::Bounty`].
+pub fn bounty(number: u32) -> Vec<u8> {
+    twox("Bounties", "Bounties", &[number.encode()])
+}
+
+/// `Vec<u8>`: what a bounty is for.
+pub fn bounty_description(number: u32) -> Vec<u8> {
+    twox("Bounties", "BountyDescriptions", &[number.encode()])
+}
+
+/// [`crate::bounties::OpenTip`], by its name.
+pub fn tip(name: &Hash) -> Vec<u8> {
+    twox("Tips", "Tips", &[name.encode()])
+}
+
+/// `Vec<u8>`: what a tip is for, by its hash.
+pub fn tip_reason(hash: &Hash) -> Vec<u8> {
+    [item("Tips", "Reasons"), hash.encode()].concat()
+}
+
 /// Bytes that a hash stands for: an encoded call.
 pub fn preimage(hash: &Hash, bytes: u32) -> Vec<u8> {
     plain("Preimage", "PreimageFor", &(*hash, bytes))

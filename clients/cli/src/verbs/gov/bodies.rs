@@ -235,7 +235,8 @@ impl CommitteeAction {
 }
 
 /// A motion that all vote on a call next. Its bytes go on chain with it.
-async fn table(
+/// Moves in the council that a call be put to the vote of all.
+pub(super) async fn table(
     client: &Client,
     body: Body,
     call: Vec<u8>,

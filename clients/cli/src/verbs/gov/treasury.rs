@@ -94,12 +94,17 @@ fn spend_call(to: &phala_messages::Account, amount: Planck) -> Call {
     Call::Treasury(holders::Treasury::SpendLocal { amount: amount.0, beneficiary: Address::Id(*to) })
 }
 
+/// What part of the council can grant so much.
+pub(super) fn part_for(amount: Planck) -> Part {
+    if amount > SMALL_SPEND_MAX { Part::ThreeQuarters } else { Part::Half }
+}
+
 pub(super) async fn run(context: &Context, client: &Client, action: Option<Action>) -> Outcome {
     match action {
         None | Some(Action::List) => list(context, client).await,
         Some(Action::Spend { to, amount, motion }) => {
             let to = account_of(&to)?;
-            let part = if amount > SMALL_SPEND_MAX { Part::ThreeQuarters } else { Part::Half };
+            let part = part_for(amount);
             let json = json!({ "to": address(&to), "amount_planck": amount.0.to_string() });
             let does = format!("pay {amount} to {}", address(&to));
             let plan = moved(client, Body::Council, part, &motion, spend_call(&to, amount), &does, json).await?;
