@@ -118,7 +118,6 @@ fn votes_lie_where_clients_look_for_them() {
     assert_eq!(storage::runners_up(), pallet_elections_phragmen::RunnersUp::<Runtime>::hashed_key());
     assert_eq!(storage::election_candidates(), pallet_elections_phragmen::Candidates::<Runtime>::hashed_key());
     assert_eq!(storage::election_vote(&ALICE), pallet_elections_phragmen::Voting::<Runtime>::hashed_key_for(alice()));
-    assert_eq!(storage::authorized_upgrade(), frame_system::AuthorizedUpgrade::<Runtime>::hashed_key());
     assert_eq!(storage::bounty_count(), pallet_bounties::BountyCount::<Runtime>::hashed_key());
     assert_eq!(storage::bounty(7), pallet_bounties::Bounties::<Runtime>::hashed_key_for(7));
     assert_eq!(storage::bounty_description(7), pallet_bounties::BountyDescriptions::<Runtime>::hashed_key_for(7));

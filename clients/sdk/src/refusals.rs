@@ -6,6 +6,7 @@
 
 mod credit;
 mod governance;
+mod keys;
 mod money;
 mod stake;
 
@@ -18,13 +19,17 @@ type Told = (&'static str, Option<&'static str>);
 const PROGRAMS: u8 = 51;
 /// Index of `pallet-registry` in the runtime.
 const REGISTRY: u8 = 50;
+/// Index of `pallet-custody` in the runtime.
+const CUSTODY: u8 = 52;
+/// Index of `pallet-key-recovery` in the runtime.
+const RECOVERY: u8 = 53;
 /// Index of `pallet-computation` in the runtime.
 const COMPUTATION: u8 = 60;
 /// The last error of `pallet-computation`, which carries a rule's code.
 const COMPUTATION_REFUSED: u8 = 23;
 
 /// Errors of other pallets, by their index in the runtime.
-const OTHERS: [(u8, &[Told]); 20] = [
+const OTHERS: [(u8, &[Told]); 22] = [
     (5, &money::BALANCES),
     (7, &money::SESSION),
     (9, &money::STAKING),
@@ -42,6 +47,8 @@ const OTHERS: [(u8, &[Told]); 20] = [
     (36, &governance::BOUNTIES),
     (37, &governance::CHILD_BOUNTIES),
     (38, &governance::TIPS),
+    (CUSTODY, &keys::CUSTODY),
+    (RECOVERY, &keys::RECOVERY),
     (COMPUTATION, &stake::COMPUTATION),
     (61, &stake::POOLS),
     (62, &credit::CREDIT),
@@ -97,12 +104,14 @@ fn told(pallet: u8, index: u8) -> Option<Told> {
 /// What `error`, the SCALE bytes of a dispatch error, says.
 pub(crate) fn explain(error: &[u8]) -> (String, Option<&'static str>) {
     let (reason, hint) = match error {
-        [3, PROGRAMS, 22, code, ..] | [3, REGISTRY, 0, code, ..] | [3, COMPUTATION, COMPUTATION_REFUSED, code, ..] => {
-            match Refusal::from_code(*code) {
-                Some(refusal) => return (refusal.to_string(), None),
-                None => return (format!("a worker's message broke rule {code}"), None),
-            }
-        }
+        [3, PROGRAMS, 22, code, ..]
+        | [3, REGISTRY, 0, code, ..]
+        | [3, CUSTODY, keys::CUSTODY_REFUSED, code, ..]
+        | [3, RECOVERY, keys::RECOVERY_REFUSED, code, ..]
+        | [3, COMPUTATION, COMPUTATION_REFUSED, code, ..] => match Refusal::from_code(*code) {
+            Some(refusal) => return (refusal.to_string(), None),
+            None => return (format!("a machine's message broke rule {code}"), None),
+        },
         [3, PROGRAMS, index, ..] if usize::from(*index) < PROGRAMS_ERRORS.len() => PROGRAMS_ERRORS[usize::from(*index)],
         [3, PROGRAMS, 23, ..] => ("the program had as many codes as there are numbers", Some("deploy another one")),
         [3, pallet, index, ..] => match told(*pallet, *index) {
@@ -146,6 +155,8 @@ mod tests {
                 assert!(!reason.contains("error") && !reason.ends_with('.'), "{pallet} {index}: {reason}");
             }
         }
+        assert!(explain(&[3, 53, 5]).0.starts_with("the root is not lost"));
+        assert_eq!(explain(&[3, 52, 20, 165, 0, 0]).0, "the program is not live yet");
         assert_eq!(explain(&[3, 61, 12]).0, "the pool would hold more than its owner lets it");
         assert_eq!(explain(&[3, 62, 9]).0, "nobody can pay the price of the command");
         assert_eq!(explain(&[3, 60, 23, 165, 0, 0]).0, "the program is not live yet");

@@ -131,6 +131,10 @@ fn a_voter_follows_the_guide() -> Result<()> {
             "done: be a candidate for the council",
             "wants in the council",
             "money moves",
+            "done: propose a bounty of 500 PHA",
+            "waits for the council",
+            "done: report that",
+            "no code waits to be brought",
             "governance",
         ],
     )

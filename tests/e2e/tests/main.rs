@@ -18,4 +18,5 @@ mod journeys;
 mod lying_hosts;
 mod memory;
 mod moves;
+mod paying;
 mod recovery;
