@@ -33,11 +33,15 @@ fn set_price(network: &Network) -> Result<()> {
     })
 }
 
+/// The arguments that send a note.
+fn send(more: &[&'static str]) -> Vec<&'static str> {
+    [&["send", "notes", "/notes/1", "-X", "PUT", "-d", "remember"], more].concat()
+}
+
 #[test]
 fn stake_weighs_and_a_command_costs_what_was_said_before() -> Result<()> {
     let network = Network::start(NO_GATEKEEPERS)?;
     network.deploy(&notes()?, "notes", &[])?;
-    let send = |more: &[&str]| [&["send", "notes", "/notes/1", "-X", "PUT", "-d", "remember"], more].concat();
 
     // Stake: it weighs at once, and stays Bob's.
     let staked = network.json(&["credit", "stake", "notes", "100PHA", "--account", "//Bob"])?;
