@@ -22,6 +22,7 @@
 //! logs      what a program wrote, for its owner
 //! balances  what an account owns, and what of it is free, held or frozen
 //! pools     stake pools and vaults, positions in them, queues
+//! yields    what a pool earns, estimated
 //! work      sessions of workers, and what they are owed
 //! staking   validators and nominators
 //! governance referenda, bodies, elections, the treasury
@@ -61,6 +62,7 @@ mod staking;
 mod submit;
 mod verify;
 mod work;
+mod yields;
 
 pub use account::{
     AccountError, KeyPair, SS58_PREFIX, address, is_development, parse_address, read_key_file, read_key_file_address,
@@ -90,6 +92,7 @@ pub use staking::{StakeState, ValidatorState};
 pub use submit::{Applied, Pending, SubmitError};
 pub use verify::{Demands, VerifyError, verify};
 pub use work::{WorkState, WorkTerms};
+pub use yields::Yearly;
 
 /// An error that knows what its reader can do.
 pub trait Hint: std::error::Error {

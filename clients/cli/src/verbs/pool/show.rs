@@ -4,7 +4,7 @@ use super::{At, longest_wait, name};
 use crate::{arguments::percent, failure::Outcome, output, signer};
 use phala_economics::{PoolKind, Shares};
 use phala_messages::PoolId;
-use phala_sdk::{PoolState, Position, address, pool_account};
+use phala_sdk::{PoolState, Position, Yearly, address, pool_account};
 use phala_units::{BlockNumber, PHA, Planck};
 use serde_json::{Value, json};
 
@@ -58,17 +58,30 @@ pub fn to_json(pool: &PoolState) -> Value {
     })
 }
 
+/// An estimated yield for people: a hundredth of a percent is as exact as it is.
+fn yearly_text(yearly: Yearly) -> String {
+    let hundredths = yearly.0 / 100;
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+}
+
+fn with_yearly(mut pool: Value, yearly: Yearly) -> Value {
+    pool["yearly_ppm_estimated"] = yearly.0.into();
+    pool
+}
+
 pub(super) async fn list(at: &At<'_>) -> Outcome {
     let pools: Vec<_> = at.client.pools().await?.into_iter().filter(|pool| pool.record.kind == at.kind).collect();
+    let yearly = at.client.yearly(&pools).await?;
     if at.context.json {
-        output::object(&json!({ "pools": pools.iter().map(to_json).collect::<Vec<_>>() }));
+        let all = pools.iter().zip(&yearly).map(|(pool, yearly)| with_yearly(to_json(pool), *yearly));
+        output::object(&json!({ "pools": all.collect::<Vec<_>>() }));
         return Ok(());
     }
     if pools.is_empty() {
         output::line(format!("no {} yet; `phala {} create` makes one", name(at.kind), at.word()));
         return Ok(());
     }
-    let rows = pools.iter().map(|pool| {
+    let rows = pools.iter().zip(yearly).map(|(pool, yearly)| {
         let record = &pool.record;
         let state = match (record.open, record.listed, record.ledger.is_bankrupt()) {
             (_, _, true) => "bankrupt",
@@ -80,19 +93,21 @@ pub(super) async fn list(at: &At<'_>) -> Outcome {
             pool.id.0.to_string(),
             state.into(),
             percent(record.commission.rate_at(pool.block.number)),
+            yearly_text(yearly),
             record.ledger.value().to_string(),
             record.free.to_string(),
             pool.owed().to_string(),
             pool.description.lines().next().unwrap_or_default().chars().take(40).collect(),
         ]
     });
-    output::line(output::table(["NO", "STATE", "COMMISSION", "VALUE", "FREE", "ASKED BACK", "SAYS"], rows));
+    output::line(output::table(["NO", "STATE", "COMMISSION", "A YEAR", "VALUE", "FREE", "ASKED BACK", "SAYS"], rows));
     Ok(())
 }
 
 pub(super) async fn show(at: &At<'_>, id: PoolId) -> Outcome {
     let pool = at.find(id).await?;
     let queue = at.client.requests(&pool).await?;
+    let yearly = at.client.yearly(std::slice::from_ref(&pool)).await?.pop().unwrap_or_default();
     let workers = match at.kind {
         PoolKind::StakePool => at.client.pool_workers(id).await?,
         PoolKind::Vault => Vec::new(),
@@ -102,7 +117,7 @@ pub(super) async fn show(at: &At<'_>, id: PoolId) -> Outcome {
         PoolKind::StakePool => Vec::new(),
     };
     if at.context.json {
-        let mut object = to_json(&pool);
+        let mut object = with_yearly(to_json(&pool), yearly);
         object["queue"] = queue
             .iter()
             .map(|place| {
@@ -124,7 +139,9 @@ pub(super) async fn show(at: &At<'_>, id: PoolId) -> Outcome {
         output::object(&object);
         return Ok(());
     }
-    output::fields(&rows(&pool, at.kind));
+    let mut rows = rows(&pool, at.kind);
+    rows.push(("earns", format!("about {} a year, after commission, at the pace of now", yearly_text(yearly))));
+    output::fields(&rows);
     for bound in &workers {
         let stake = Planck(bound.stake);
         output::line(format!("  {}  {stake} at work", bound.worker));
