@@ -5,7 +5,7 @@ use frame_support::{traits::Hooks, weights::Weight};
 use pallet_computation as work;
 use pallet_pools as pools;
 use phala_economics::{Ppm, Shares, WorkRules};
-use phala_messages::{PoolId, limits::POOL_WORKERS_MAX};
+use phala_messages::{PoolId, WorkerId, limits::POOL_WORKERS_MAX};
 use phala_runtime::{Computation, Pools, Runtime, System};
 use phala_simulation::economy::{Economy, account};
 use phala_units::{PHA, Planck};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How often each thing is done.
 const TIMES: u32 = 100;
-const STAKE: u128 = 20_000 * PHA;
+const STAKE: u128 = 10_000 * PHA;
 /// What is left of a block that nobody fills.
 const ROOM: Weight = Weight::from_parts(500_000_000_000, 4_000_000);
 
@@ -51,7 +51,8 @@ fn found(workers: u32) -> (Economy, u64) {
         let score = chain.score(n, 1_500);
         assert!(chain.said(score));
         let worker = chain.id(n);
-        assert!(chain.by(owner.clone(), work::Call::start { worker, stake: STAKE }));
+        let started = chain.tried(owner.clone(), work::Call::start { worker, stake: STAKE });
+        assert_eq!(started, Ok(()), "worker {n} computes");
         if n % 1_000 == 999 {
             chain.settle();
         }
@@ -87,6 +88,11 @@ pub fn measure(workers: u32) -> Vec<Value> {
         chain.settle();
     }
     assert!(answered > 0, "somebody was asked");
+    let mut settles = vec![];
+    for n in 0..TIMES.min(workers) {
+        let id = chain.id(n);
+        timed(&mut settles, || chain.run(|| settle(&id)));
+    }
     for turn in 0..TIMES {
         let pool = PoolId(u64::from(turn) % pool_count);
         let amount = Planck(1_000 * PHA + u128::from(turn));
@@ -103,6 +109,7 @@ pub fn measure(workers: u32) -> Vec<Value> {
     let (begin, beat) = (middle(begins), middle(beats));
     let mut rows = vec![
         row(&name("a heartbeat"), "seconds", beat, None),
+        row(&name("settling a session"), "seconds", middle(settles), None),
         row(&name("a block's own work"), "seconds", begin, None),
         row(&name("contribute"), "seconds", middle(gives), None),
         row(&name("withdraw"), "seconds", middle(takes), None),
@@ -110,6 +117,15 @@ pub fn measure(workers: u32) -> Vec<Value> {
     ];
     rows.push(row(&name("share of a block's weight"), "share", share_of_weight(&mut chain), None));
     rows
+}
+
+/// Brings what a session is worth up to this block, as its heartbeat does.
+fn settle(worker: &WorkerId) {
+    let Some(mut record) = work::Sessions::<Runtime>::get(worker) else { return };
+    let tariff = work::Tariff::<Runtime>::get();
+    let now = phala_units::BlockNumber(System::block_number());
+    record.worth.settle(&tariff, now);
+    std::hint::black_box(record);
 }
 
 /// What of a block's weight answers and a block's own work take, when as many are asked as the rules say.

@@ -40,8 +40,10 @@ impl Yearly {
 
 /// `gain / value`, parts per million. Zero where there is nothing that could gain.
 fn part(gain: Planck, value: Planck) -> u64 {
-    let parts = mul_div(gain.0, WHOLE, value.0).unwrap_or_default();
-    u64::try_from(parts).unwrap_or(u64::MAX)
+    if value == Planck(0) {
+        return 0;
+    }
+    mul_div(gain.0, WHOLE, value.0).and_then(|parts| u64::try_from(parts).ok()).unwrap_or(u64::MAX)
 }
 
 impl Client {
