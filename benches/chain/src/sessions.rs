@@ -6,7 +6,7 @@ use pallet_computation as work;
 use pallet_pools as pools;
 use phala_economics::{Ppm, Shares, WorkRules};
 use phala_messages::{PoolId, WorkerId, limits::POOL_WORKERS_MAX};
-use phala_runtime::{Computation, Pools, Runtime, System};
+use phala_runtime::{AccountId, Computation, Pools, Runtime, System};
 use phala_simulation::economy::{Economy, account};
 use phala_units::{PHA, Planck};
 use serde_json::Value;
@@ -30,28 +30,32 @@ fn timed<T>(times: &mut Vec<Duration>, act: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Whose a pool is: an account has shares of a few pools only.
+fn owner(pool: u64) -> AccountId {
+    account(10_000 + pool)
+}
+
 /// A chain on which so many workers compute.
 fn found(workers: u32) -> (Economy, u64) {
     let mut chain = Economy::new(workers);
-    let owner = account(1);
-    chain.endow(owner.clone(), 1_000_000_000 * PHA);
     let count = u64::from(workers.div_ceil(POOL_WORKERS_MAX));
     for id in 0..count {
-        assert!(chain.by(owner.clone(), pools::Call::create_stake_pool { commission: Ppm::percent(5) }));
         let amount = Planck((STAKE + PHA) * u128::from(POOL_WORKERS_MAX));
-        chain.endow(owner.clone(), amount.0);
-        assert!(chain.by(owner.clone(), pools::Call::contribute { pool: PoolId(id), amount }));
+        chain.endow(owner(id), amount.0 + 1_000 * PHA);
+        assert!(chain.by(owner(id), pools::Call::create_stake_pool { commission: Ppm::percent(5) }));
+        let given = chain.tried(owner(id), pools::Call::contribute { pool: PoolId(id), amount });
+        assert_eq!(given, Ok(()), "pool {id} has stake");
     }
     chain.end(ROOM);
     chain.begin(2, 2);
     for n in 0..workers {
-        let pool = PoolId(u64::from(n / POOL_WORKERS_MAX));
+        let pool = u64::from(n / POOL_WORKERS_MAX);
         chain.admit(n);
-        assert!(chain.bind(n, pool, owner.clone()));
+        assert!(chain.bind(n, PoolId(pool), owner(pool)));
         let score = chain.score(n, 1_500);
         assert!(chain.said(score));
         let worker = chain.id(n);
-        let started = chain.tried(owner.clone(), work::Call::start { worker, stake: STAKE });
+        let started = chain.tried(owner(pool), work::Call::start { worker, stake: STAKE });
         assert_eq!(started, Ok(()), "worker {n} computes");
         if n % 1_000 == 999 {
             chain.settle();
@@ -94,7 +98,7 @@ pub fn measure(workers: u32) -> Vec<Value> {
         timed(&mut settles, || chain.run(|| settle(&id)));
     }
     for turn in 0..TIMES {
-        let pool = PoolId(u64::from(turn) % pool_count);
+        let pool = PoolId(u64::from(turn) % pool_count.min(8));
         let amount = Planck(1_000 * PHA + u128::from(turn));
         assert!(timed(&mut gives, || chain.by(rich.clone(), pools::Call::contribute { pool, amount })));
         let shares = Shares(100 * PHA);
