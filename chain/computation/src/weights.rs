@@ -33,8 +33,9 @@ pub trait WeightInfo {
     fn report_fault() -> Weight;
     /// `set_tariff`, `set_budget`, `set_rules`.
     fn set() -> Weight;
-    /// The beginning of a block in which so many challenges were looked at, so many workers fell silent, and so many were asked.
-    fn begin_block(checked: u32, silent: u32, asked: u32) -> Weight;
+    /// The beginning of a block that finds so many overdue challenges answered, lets so many workers fall silent that did not
+    /// answer theirs, and asks so many.
+    fn begin_block(answered: u32, silent: u32, asked: u32) -> Weight;
     /// One step of returning stakes.
     fn sweep() -> Weight;
     /// [`crate::Pallet::release`].

@@ -43,6 +43,8 @@ mod custodians;
 mod message;
 mod ports;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
