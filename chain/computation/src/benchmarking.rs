@@ -7,7 +7,7 @@ use crate::{
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use frame_benchmarking::v2::*;
-use frame_support::{pallet_prelude::*, traits::Authorize as _};
+use frame_support::pallet_prelude::*;
 use frame_system::{Origin, RawOrigin, pallet_prelude::BlockNumberFor};
 use phala_economics::{
     CHALLENGES_MAX, CHALLENGES_PER_HOUR_MAX, Mark, Schedule, Score, Session, SessionRecord, WorkRules, draw,
@@ -91,7 +91,7 @@ fn computing<T: Config>() -> Result<Arranged<T>, BenchmarkError> {
 }
 
 /// A worker that computes was asked, and some blocks have passed.
-fn heartbeat<T: Config>(arranged: &Arranged<T>) -> Result<Signed<Heartbeat>, BenchmarkError> {
+fn answer<T: Config>(arranged: &Arranged<T>) -> Result<Signed<Heartbeat>, BenchmarkError> {
     let challenge = Challenge { block: BlockNumber(100), time: Pallet::<T>::time().saturating_add(MINUTE_MS) };
     let session = Work::<T>::mutate(arranged.worker, |work| {
         work.as_mut().and_then(|work| {
@@ -287,8 +287,7 @@ mod benchmarks {
 
     #[benchmark]
     fn authorize_heartbeat() -> Result<(), BenchmarkError> {
-        let heartbeat = heartbeat(&computing::<T>()?)?;
-        let call = Call::<T>::heartbeat { heartbeat };
+        let call = Call::<T>::heartbeat { heartbeat: answer(&computing::<T>()?)? };
         #[block]
         {
             call.authorize(TransactionSource::External)
@@ -301,9 +300,9 @@ mod benchmarks {
     #[benchmark]
     fn heartbeat() -> Result<(), BenchmarkError> {
         let arranged = computing::<T>()?;
-        let heartbeat = super::heartbeat(&arranged)?;
+        let answer = answer(&arranged)?;
         #[extrinsic_call]
-        _(Origin::<T>::Authorized, heartbeat);
+        _(Origin::<T>::Authorized, answer);
         assert!(Work::<T>::get(arranged.worker).is_some_and(|work| work.challenge.is_none()));
         Ok(())
     }
@@ -347,8 +346,7 @@ mod benchmarks {
         let silent = (0..s).map(|n| one_of_many::<T>(pool, 1, n, waiting)).collect::<Result<Vec<_>, _>>()?;
         // Two blocks are judged at once: that is how there are so many.
         for (block, workers) in [(old, silent), (old.next(), answered)] {
-            let workers = workers.try_into().map_err(|_| BenchmarkError::Stop("no more than a block asks"))?;
-            Challenged::<T>::insert(block, workers);
+            Challenged::<T>::insert(block, BoundedVec::<_, ConstU32<CHALLENGES_MAX>>::truncate_from(workers));
         }
         let now = old.next().saturating_add(window).next();
         frame_system::Pallet::<T>::set_block_number(now.0.into());

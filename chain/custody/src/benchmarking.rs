@@ -17,7 +17,7 @@ use frame_support::{
 use frame_system::{Origin, RawOrigin, pallet_prelude::BlockNumberFor};
 use phala_messages::{
     Hash, InstanceKey, ParticipantKey, Signature, WorkerId,
-    custody::*,
+    custody::{Member, *},
     limits::{COMPLAINT_EVIDENCE_BYTES_MAX, DELIVERIES_PER_BATCH_MAX, GATEKEEPERS_MAX},
 };
 use phala_units::{BlockNumber, Planck};
@@ -345,7 +345,7 @@ mod benchmarks {
     #[benchmark]
     fn watch() -> Result<(), BenchmarkError> {
         open_root::<T>()?;
-        Watching::<T>::mutate(|watch| watch.changed = false);
+        Watching::<T>::mutate(|watching| watching.changed = false);
         #[block]
         {
             Pallet::<T>::advance();

@@ -147,7 +147,8 @@ mod benchmarks {
         let pool = stake_pool::<T>(&owner)?;
         Pallet::<T>::add_to_list(signed::<T>(&owner), pool, owner.clone(), full(NOTE_BYTES_MAX)?)?;
         #[extrinsic_call]
-        _(RawOrigin::Signed(owner.clone()), pool, owner);
+        _(RawOrigin::Signed(owner.clone()), pool, owner.clone());
+        assert!(!Listed::<T>::contains_key(pool, owner));
         Ok(())
     }
 

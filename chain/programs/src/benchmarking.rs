@@ -266,7 +266,7 @@ mod benchmarks {
         let signed = signed_anchor(&arranged, n.into())?;
         #[extrinsic_call]
         _(Origin::<T>::Authorized, signed);
-        assert_eq!(Anchors::<T>::get(arranged.program).map(|anchor| anchor.version), Some(n.into()));
+        assert_eq!(Anchors::<T>::get(arranged.program).map(|record| record.version), Some(n.into()));
         Ok(())
     }
 

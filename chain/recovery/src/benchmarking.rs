@@ -8,8 +8,8 @@ use crate::{
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use frame_benchmarking::v2::*;
-use frame_support::{pallet_prelude::*, traits::Authorize as _};
-use frame_system::{Origin, RawOrigin, pallet_prelude::BlockNumberFor};
+use frame_support::pallet_prelude::*;
+use frame_system::{Origin, pallet_prelude::BlockNumberFor};
 use phala_messages::{
     CustodianKey, Hash, InstanceKey, Signature, WorkerId,
     custody::{CustodyMessage, EpochNumber, EpochRecord, GROUP_POINT_BYTES, Places, RootGeneration, Signed, with},
