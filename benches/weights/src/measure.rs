@@ -130,7 +130,13 @@ impl Bench {
         Ok(Vec::decode(&mut answer.as_slice())?)
     }
 
-    fn measure(&self, list: &BenchmarkList, benchmark: &BenchmarkMetadata, steps: u32, repeats: u32) -> Result<Measured> {
+    fn measure(
+        &self,
+        list: &BenchmarkList,
+        benchmark: &BenchmarkMetadata,
+        steps: u32,
+        repeats: u32,
+    ) -> Result<Measured> {
         let (mut counts, mut times) = (Vec::new(), Vec::new());
         for point in points(&benchmark.components, steps) {
             let run = |state: &BenchmarkingState<BlakeTwo256>, verify: bool, internal_repeats: u32| {
@@ -157,7 +163,11 @@ impl Bench {
         })
     }
 
-    fn dispatch(&self, state: &BenchmarkingState<BlakeTwo256>, config: &BenchmarkConfig) -> Result<Vec<BenchmarkResult>> {
+    fn dispatch(
+        &self,
+        state: &BenchmarkingState<BlakeTwo256>,
+        config: &BenchmarkConfig,
+    ) -> Result<Vec<BenchmarkResult>> {
         let answer = self.wasm.call(state, "Benchmark_dispatch_benchmark", &config.encode())?;
         let batches = Result::<Vec<BenchmarkBatch>, String>::decode(&mut answer.as_slice())?;
         let batches = batches.map_err(|error| anyhow!(error))?;

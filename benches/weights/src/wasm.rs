@@ -6,7 +6,7 @@ use sp_core::{
     H256,
     traits::{CallContext, CodeExecutor, RuntimeCode, WrappedRuntimeCode},
 };
-use sp_externalities::{Externalities, Extensions};
+use sp_externalities::{Extensions, Externalities};
 use sp_keystore::{KeystoreExt, testing::MemoryKeystore};
 use sp_runtime::traits::BlakeTwo256;
 use sp_state_machine::{Backend, OverlayedChanges, StateMachine};

@@ -91,16 +91,27 @@ fn body(functions: &[Function], measured: &[Measured]) -> Result<String> {
             Some(one) if one.largest.len() == arguments.len() => {
                 let none = Line::default();
                 let line = |line: &Line, place: usize| line.slopes.get(place).copied().unwrap_or(none.base);
-                write!(text, "        priced::<T>({}, {}, {})", digits(one.time.base), one.reads.base, one.writes.base)?;
+                write!(
+                    text,
+                    "        priced::<T>({}, {}, {})",
+                    digits(one.time.base),
+                    one.reads.base,
+                    one.writes.base
+                )?;
                 for (place, argument) in arguments.iter().enumerate() {
                     let time = digits(line(&one.time, place));
                     let (reads, writes) = (line(&one.reads, place), line(&one.writes, place));
-                    write!(text, ".saturating_add(priced::<T>({time}, {reads}, {writes}).saturating_mul({argument}.into()))")?;
+                    write!(
+                        text,
+                        ".saturating_add(priced::<T>({time}, {reads}, {writes}).saturating_mul({argument}.into()))"
+                    )?;
                 }
                 text += "\n";
             }
             Some(_) => bail!("`{name}` has as many arguments as its benchmark has components"),
-            None => writeln!(text, "        // Not measured.\n        estimated::{name}::<T>({})", arguments.join(", "))?,
+            None => {
+                writeln!(text, "        // Not measured.\n        estimated::{name}::<T>({})", arguments.join(", "))?
+            }
         }
         text += "    }\n";
     }

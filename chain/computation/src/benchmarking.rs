@@ -114,11 +114,7 @@ fn cooled<T: Config>(worker: &WorkerId) {
 }
 
 /// What a worker signed about one block; of two with other states one is a lie.
-fn receipt<T: Config>(
-    arranged: &Arranged<T>,
-    program: ProgramId,
-    root: u8,
-) -> Result<ReceiptProof, BenchmarkError> {
+fn receipt<T: Config>(arranged: &Arranged<T>, program: ProgramId, root: u8) -> Result<ReceiptProof, BenchmarkError> {
     let path = vec![Hash([3; 32]); RESULT_PATH_MAX];
     let proof = CommandProof { index: u64::MAX, caller: Account([1; 32]), blind: Hash([2; 32]), path };
     let receipt = Receipt {
@@ -139,7 +135,11 @@ fn receipt<T: Config>(
 }
 
 /// A session of a worker that exists, written as calls would have written it.
-fn write_session<T: Config>(pool: PoolId, worker: WorkerId, challenge: Option<Challenge>) -> Result<(), BenchmarkError> {
+fn write_session<T: Config>(
+    pool: PoolId,
+    worker: WorkerId,
+    challenge: Option<Challenge>,
+) -> Result<(), BenchmarkError> {
     let machine = T::Workers::machine(&worker).ok_or(BenchmarkError::Stop("the worker exists"))?;
     let (now, stake) = (Pallet::<T>::block(), Planck(STAKE));
     let worth = Session::start(&Tariff::<T>::get(), stake, Score(SCORE), machine.confidence, now);
@@ -401,6 +401,4 @@ mod benchmarks {
         assert_eq!(CoolingTail::<T>::get(), RELEASE_SESSIONS_MAX as u64);
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

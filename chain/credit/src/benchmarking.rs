@@ -186,6 +186,4 @@ mod benchmarks {
         }
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

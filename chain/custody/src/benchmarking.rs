@@ -1,9 +1,9 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    CANDIDATES_MAX, Call, CandidateQueue, Candidates, Config, CustodyParameters, Gatekeepers, Judged, LiveRoots, Logs,
-    Machines as _, NewestRound, OpenRoot, Pallet, Participants, Roots, Rounds, Validators as _, Watching,
-    complaint::fingerprint,
+    CANDIDATES_MAX, Call, CandidateQueue, Candidates, Config, CustodyParameters, Gatekeepers, HoldReason, Judged,
+    LiveRoots, Logs, Machines as _, NewestRound, OpenRoot, Pallet, Participants, Roots, Rounds, Validators as _,
+    Watching, complaint::fingerprint,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -11,7 +11,7 @@ use frame_support::{
     pallet_prelude::*,
     traits::{
         Authorize,
-        fungible::{Inspect as _, Unbalanced as _},
+        fungible::{Inspect as _, Unbalanced as _, hold::Mutate as _},
     },
 };
 use frame_system::{Origin, RawOrigin, pallet_prelude::BlockNumberFor};
@@ -205,6 +205,9 @@ mod benchmarks {
     fn withdraw_bond() -> Result<(), BenchmarkError> {
         candidates::<T>(CANDIDATES_MAX)?;
         let who = validator::<T>(0);
+        let held = CustodyParameters::<T>::get().bond;
+        T::Currency::hold(&HoldReason::Bond.into(), &who, held.0)?;
+        Candidates::<T>::mutate(Pallet::<T>::account(&who), |record| record.as_mut().map(|one| one.bond = held));
         Pallet::<T>::do_unbond(who.clone())?;
         at::<T>(CustodyParameters::<T>::get().release_blocks.saturating_add(10));
         #[extrinsic_call]
@@ -390,6 +393,4 @@ mod benchmarks {
         }
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

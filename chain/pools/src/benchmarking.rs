@@ -351,6 +351,4 @@ mod benchmarks {
         }
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

@@ -344,6 +344,4 @@ mod benchmarks {
         assert!(!Commands::<T>::contains_key(program, 0));
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

@@ -1,6 +1,6 @@
 //! What each call costs, in its dearest case: a root with as many members as there may be, as many custodians, every seat backed up.
 //!
-//! Only a runtime has a custody of that size, so the mock runs none of these.
+//! Only a runtime has a custody of that size: the mock cannot run any of these.
 
 use crate::{
     ActiveCeremonies, BackedRoots, Backups, Call, Calls, Ceremonies, Config, Custodians, Custody as _, EpochOutputs,

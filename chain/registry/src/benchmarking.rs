@@ -217,6 +217,4 @@ mod benchmarks {
         assert_eq!(SweptUpTo::<T>::get().is_some(), n == SWEEP_RECORDS_MAX);
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

@@ -63,10 +63,7 @@ fn the_dearest_calls_of_each_pallet_fit_a_block() {
         ("set_root", Registry::set_root(pallet_registry::COLLATERAL_PIECES_MAX)),
         ("deploy", Programs::deploy(OUTBOUND_HOSTS_MAX)),
         ("command", all([Programs::command(SEALED_COMMAND_BYTES_MAX), Paid::weight_of_reserve()])),
-        (
-            "anchor",
-            all([Programs::authorize_anchor(), Programs::anchor(commands), Paid::weight_of_spent(commands)]),
-        ),
+        ("anchor", all([Programs::authorize_anchor(), Programs::anchor(commands), Paid::weight_of_spent(commands)])),
         ("moved", all([Programs::moved(), Programs::authorize_moved()])),
         ("lead", all([Programs::lead(), Programs::authorize_lead()])),
         ("report_output", all([Custody::report_output(), Custody::authorize_message()])),
