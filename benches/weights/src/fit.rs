@@ -46,7 +46,7 @@ fn value(sample: &BenchmarkResult, what: BenchmarkSelector) -> u128 {
     }
 }
 
-/// Of the runs of one point the quickest quarter's slowest: whatever took longer was disturbed by other work.
+/// Of the runs of one point the quickest quarter's slowest: whatever took longer found caches that others had used.
 pub fn undisturbed(mut runs: Vec<BenchmarkResult>) -> Option<BenchmarkResult> {
     runs.sort_by_key(|run| run.extrinsic_time);
     let place = runs.len().div_ceil(4).saturating_sub(1);

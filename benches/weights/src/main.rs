@@ -8,6 +8,7 @@
 //! The runtime here is built with benchmarks and checks in it. No node runs such a one.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod fit;
 mod measure;
 mod state;

@@ -179,9 +179,15 @@ impl Bench {
     }
 }
 
-/// Where to measure: everything at its least; and each component over its range while the others are at their most.
+/// Where to measure: everything at its least; each component at its most while the others are at their least; and each over its
+/// range while the others are at their most.
 fn points(components: &[(BenchmarkParameter, u32, u32)], steps: u32) -> Vec<Point> {
     let mut points: Vec<Point> = vec![components.iter().map(|(name, low, _)| (*name, *low)).collect()];
+    for (varied, _, _) in components {
+        let at =
+            |(name, low, high): &(BenchmarkParameter, u32, u32)| (*name, if name == varied { *high } else { *low });
+        points.push(components.iter().map(at).collect());
+    }
     for (varied, low, high) in components {
         let parts = u64::from(steps.saturating_sub(1).max(1));
         for part in 0..=parts {
@@ -227,7 +233,7 @@ mod tests {
     #[test]
     fn each_component_is_varied_while_the_others_are_at_their_most() {
         let points = points(&[(a, 0, 4), (b, 1, 3)], 3);
-        let wanted = [(0, 1), (0, 3), (2, 3), (4, 3), (4, 1), (4, 2)];
+        let wanted = [(0, 1), (4, 1), (0, 3), (2, 3), (4, 3), (4, 2)];
         assert_eq!(points, wanted.map(|(one, other)| vec![(a, one), (b, other)]));
     }
 }

@@ -1,7 +1,10 @@
 //! The runtime's WebAssembly, executed as nodes do.
 
 use anyhow::{Context, Result, anyhow};
-use sc_executor::{DEFAULT_HEAP_ALLOC_STRATEGY, WasmExecutionMethod, WasmExecutor, WasmtimeInstantiationStrategy};
+use sc_executor::{
+    DEFAULT_HEAP_ALLOC_STRATEGY, WasmExecutionMethod, WasmExecutor, WasmtimeInstantiationStrategy,
+    sp_wasm_interface::ExtendedHostFunctions,
+};
 use sp_core::{
     H256,
     traits::{CallContext, CodeExecutor, RuntimeCode, WrappedRuntimeCode},
@@ -11,7 +14,11 @@ use sp_keystore::{KeystoreExt, testing::MemoryKeystore};
 use sp_runtime::traits::BlakeTwo256;
 use sp_state_machine::{Backend, OverlayedChanges, StateMachine};
 
-type HostFunctions = (sp_io::SubstrateHostFunctions, frame_benchmarking::benchmarking::HostFunctions);
+/// What nodes offer, what benchmarks need, and our clock in place of theirs.
+type HostFunctions = ExtendedHostFunctions<
+    (sp_io::SubstrateHostFunctions, frame_benchmarking::benchmarking::HostFunctions),
+    crate::clock::benchmarking::HostFunctions,
+>;
 
 /// The runtime.
 pub struct Wasm {
@@ -65,7 +72,7 @@ impl Wasm {
 
     fn with_code<R>(&self, run: impl FnOnce(&RuntimeCode) -> R) -> R {
         let fetcher = WrappedRuntimeCode(self.code.into());
-        let hash = H256(sp_core::hashing::blake2_256(self.code)).as_bytes().to_vec();
+        let hash = H256(sp_io::hashing::blake2_256(self.code)).as_bytes().to_vec();
         run(&RuntimeCode { code_fetcher: &fetcher, hash, heap_pages: None })
     }
 }

@@ -45,8 +45,9 @@ pub fn write(folder: &str, measured: &[Measured], steps: u32, repeats: u32) -> R
     let head = format!(
         "//! Weights of `{folder}`, measured. Written by `make weights`; whoever changes it by hand changes it until the next time.\n\
          //!\n\
-         //! {}; {}; {steps} values of each component, of {repeats} runs each the quickest quarter's slowest; runtime {} in\n\
-         //! WebAssembly, host functions as nodes are built (profile `dev`). Picoseconds, entries read, entries written.\n",
+         //! {}; {}; {steps} values of each component, of {repeats} runs each the quickest quarter's slowest; processor\n\
+         //! time of the runtime {} in WebAssembly, with host functions as nodes are built (profile `dev`). Picoseconds, entries read,\n\
+         //! entries written.\n\n",
         machine(),
         today(),
         phala_runtime::VERSION.spec_version,

@@ -1,9 +1,9 @@
 //! What each call costs, in its dearest case.
 
 use crate::{
-    CANDIDATES_MAX, Call, CandidateQueue, Candidates, Config, CustodyParameters, Gatekeepers, HoldReason, Judged,
-    LiveRoots, Logs, Machines as _, NewestRound, OpenRoot, Pallet, Participants, Roots, Rounds, Validators as _,
-    Watching, complaint::fingerprint,
+    CANDIDATES_MAX, Call, CandidateQueue, Candidates, Complaints, Config, CustodyParameters, Epochs, Gatekeepers,
+    HoldReason, Judged, LiveRoots, Logs, Machines as _, NewestRound, OpenRoot, Pallet, Participants, ROOTS_LIVE_MAX,
+    ROUNDS_KEPT, Roots, Rounds, Validators as _, Watching, complaint::fingerprint,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use frame_benchmarking::v2::*;
@@ -119,6 +119,22 @@ fn agree<T: Config>(round: &RoundRecord, output_hash: Hash) -> Result<(), Benchm
     Ok(())
 }
 
+/// Beside the first root as many others as may live but `free`, each with an epoch of 64 other members. They are looked at first.
+fn crowd<T: Config>(free: u32) -> Result<(), BenchmarkError> {
+    let first = RootGeneration(0);
+    let record = Roots::<T>::get(first).ok_or(BenchmarkError::Stop("the first root is open"))?;
+    let epoch = Pallet::<T>::epoch_of(first).ok_or(BenchmarkError::Stop("the first root has an epoch"))?;
+    let members = BoundedVec::truncate_from(members(GATEKEEPERS_MAX, GATEKEEPERS_MAX));
+    let others = 1..ROOTS_LIVE_MAX.saturating_sub(free);
+    for n in others.clone() {
+        let (root, number) = (RootGeneration(n), EpochNumber(n.saturating_add(1_000)));
+        Epochs::<T>::insert(number, EpochRecord { epoch: number, root, members: members.clone(), ..epoch.clone() });
+        Roots::<T>::insert(root, RootRecord { epoch: number, status: RootStatus::Closing, ..record });
+    }
+    LiveRoots::<T>::put(BoundedVec::truncate_from(others.map(RootGeneration).chain([first]).collect()));
+    Ok(())
+}
+
 /// A root that takes programs, and nothing else of it: for the benchmarks of others.
 pub fn open<T: Config>() {
     let (root, opened) = (RootGeneration(0), BlockNumber(0));
@@ -140,6 +156,8 @@ pub fn found<T: Config>(
 ) -> Result<(RootGeneration, Vec<WorkerId>), BenchmarkError> {
     candidates_with::<T>(CANDIDATES_MAX, instance)?;
     agree::<T>(&enter::<T>(0, GATEKEEPERS_MAX, Phase::Reporting)?, output_hash)?;
+    // There is room for the root that takes its place.
+    crowd::<T>(1)?;
     Ok((RootGeneration(0), (GATEKEEPERS_MAX..CANDIDATES_MAX).map(gatekeeper).collect()))
 }
 
@@ -195,6 +213,7 @@ mod benchmarks {
     #[benchmark]
     fn unbond() -> Result<(), BenchmarkError> {
         open_root::<T>()?;
+        crowd::<T>(0)?;
         let who = validator::<T>(0);
         #[extrinsic_call]
         _(RawOrigin::Signed(who));
@@ -230,6 +249,7 @@ mod benchmarks {
     #[benchmark]
     fn set_parameters() -> Result<(), BenchmarkError> {
         open_root::<T>()?;
+        crowd::<T>(0)?;
         let origin = admin::<T>()?;
         #[extrinsic_call]
         _(origin as T::RuntimeOrigin, Parameters::DEFAULT);
@@ -239,6 +259,7 @@ mod benchmarks {
     #[benchmark]
     fn rotate_root() -> Result<(), BenchmarkError> {
         open_root::<T>()?;
+        crowd::<T>(1)?;
         let origin = care::<T>()?;
         #[extrinsic_call]
         _(origin as T::RuntimeOrigin);
@@ -248,6 +269,7 @@ mod benchmarks {
     #[benchmark]
     fn close_root() -> Result<(), BenchmarkError> {
         open_root::<T>()?;
+        crowd::<T>(0)?;
         Roots::<T>::mutate(RootGeneration(0), |root| root.as_mut().map(|root| root.status = RootStatus::Closing));
         let origin = admin::<T>()?;
         #[extrinsic_call]
@@ -304,6 +326,7 @@ mod benchmarks {
     fn report_output() -> Result<(), BenchmarkError> {
         // All members change.
         open_root_for_all::<T>()?;
+        crowd::<T>(0)?;
         let round = enter::<T>(GATEKEEPERS_MAX, GATEKEEPERS_MAX, Phase::Reporting)?;
         let last = round.threshold.saturating_sub(1);
         for player in 0..last {
@@ -329,7 +352,8 @@ mod benchmarks {
 
     #[benchmark]
     fn log_deliveries() -> Result<(), BenchmarkError> {
-        candidates::<T>(1)?;
+        open_root::<T>()?;
+        crowd::<T>(0)?;
         at::<T>(10);
         let message = DeliveryBatch {
             gatekeeper: gatekeeper(0),
@@ -348,6 +372,7 @@ mod benchmarks {
     #[benchmark]
     fn watch() -> Result<(), BenchmarkError> {
         open_root::<T>()?;
+        crowd::<T>(0)?;
         Watching::<T>::mutate(|watching| watching.changed = false);
         #[block]
         {
@@ -373,14 +398,24 @@ mod benchmarks {
 
     #[benchmark]
     fn open_round() -> Result<(), BenchmarkError> {
-        candidates::<T>(GATEKEEPERS_MAX)?;
+        // The round that is forgotten for it: everybody reported something else and complained.
+        let (_, old) = round_in::<T>(Phase::Reporting)?;
+        for place in 0..GATEKEEPERS_MAX {
+            Pallet::<T>::do_report_output(output_with(&old, place, Hash([place as u8; 32]))?)?;
+            let Complaint { round, dealer, by, .. } = complaint(old.number)?;
+            let (evidence_hash, fault, block) = (Hash([1; 32]), DealerFault::WrongShare, BlockNumber(1));
+            let evidence = Default::default();
+            let record = ComplaintRecord { round, dealer, by, evidence_hash, evidence, fault, block };
+            Complaints::<T>::insert(round, place, record);
+        }
+        NewestRound::<T>::put(RoundNumber(ROUNDS_KEPT));
         let players = members(0, GATEKEEPERS_MAX);
         let dealers = players.clone();
         #[block]
         {
             Pallet::<T>::open_round(Purpose::Generate, RootGeneration(0), None, dealers, players, BlockNumber(1));
         }
-        assert!(Rounds::<T>::contains_key(RoundNumber(1)));
+        assert!(!Rounds::<T>::contains_key(old.number) && !Complaints::<T>::contains_key(old.number, 0));
         Ok(())
     }
 

@@ -149,7 +149,7 @@ pub mod pallet {
         /// Receives rewards that a pool cannot take: nobody has a share of it, or it is bankrupt.
         type UnclaimedTo: Get<Self::AccountId>;
 
-        /// Estimated cost of each call.
+        /// Measured cost of each call.
         type WeightInfo: WeightInfo;
     }
 

@@ -103,7 +103,7 @@ pub mod pallet {
         /// Who announces, cancels and binds.
         type CareOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-        /// Estimated cost of each call.
+        /// Measured cost of each call.
         type WeightInfo: WeightInfo;
     }
 
