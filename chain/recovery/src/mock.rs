@@ -182,10 +182,7 @@ impl Custody for World {
     }
 
     #[cfg(feature = "runtime-benchmarks")]
-    fn arrange_for_benchmark(
-        _: &InstanceKey,
-        _: phala_messages::Hash,
-    ) -> Option<(RootGeneration, Vec<WorkerId>)> {
+    fn arrange_for_benchmark(_: &InstanceKey, _: phala_messages::Hash) -> Option<(RootGeneration, Vec<WorkerId>)> {
         // Only the runtime has as many gatekeepers.
         None
     }
