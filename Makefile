@@ -6,7 +6,7 @@ BINARIES := phala phala-node phala-worker phala-gatekeeper phala-simulated-tee p
 CARGO ?= cargo
 
 .DEFAULT_GOAL := menu
-.PHONY: menu setup build demo test check lint components bench fuzz docs clean
+.PHONY: menu setup build demo test check lint components bench weights fuzz docs clean
 
 menu: ## Print this menu
 	@echo "Phala in Rust: a cloud where nobody can read your data and every answer can be verified."; echo
@@ -43,6 +43,9 @@ bench: build ## Print the performance table, peers beside us (release build of w
 	@mkdir -p "$(CARGO_TARGET_DIR)/bench" && cd "$(CARGO_TARGET_DIR)/bench" && \
 		ln -f ../debug/phala ../debug/phala-node ../debug/phala-gatekeeper ../debug/phala-simulated-tee ../debug/phala-drill ../debug/phala-chain-bench ../release/phala-worker .
 	"$(CARGO_TARGET_DIR)/release/phala-bench" --bin "$(CARGO_TARGET_DIR)/bench"
+
+weights: setup ## Measure what calls cost, in the runtime's WebAssembly, and write it into the pallets (WEIGHTS=--quick only tries)
+	cd benches/weights && $(CARGO) run --locked -- measure $(or $(WEIGHTS),--write)
 
 fuzz: setup ## Fuzz what strangers send: evidence, receipts, messages; a minute each
 	tests/fuzz/run.sh 60

@@ -22,7 +22,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn begin_block() -> Weight {
         let (checked, silent) = Self::judge_overdue();
         let asked = Self::ask();
-        T::WeightInfo::begin_block(checked, silent, asked)
+        T::WeightInfo::begin_block(checked.saturating_sub(silent), silent, asked)
     }
 
     /// Lets workers fall silent whose window is over. Answers how many challenges were looked at, and how many workers fell silent.
@@ -67,6 +67,11 @@ impl<T: Config> Pallet<T> {
         true
     }
 
+    /// What the places of those who are asked in this block are drawn from.
+    pub(crate) fn seed_of_challenges() -> [u8; 32] {
+        blake2_256(&codec::Encode::encode(&(b"phala/challenge/1", T::Randomness::seed(), Self::block())))
+    }
+
     /// Draws workers and asks them. Answers how many were drawn.
     fn ask() -> u32 {
         let online = ResponsiveCount::<T>::get();
@@ -75,7 +80,7 @@ impl<T: Config> Pallet<T> {
             return 0;
         }
         let (now, time) = (Self::block(), Self::time());
-        let seed = blake2_256(&codec::Encode::encode(&(b"phala/challenge/1", T::Randomness::seed(), now)));
+        let seed = Self::seed_of_challenges();
         let mut drawn = 0u32;
         let mut asked = BoundedVec::default();
         for place in draw(seed, wanted, per_hour, online, T::BlockMs::get()) {

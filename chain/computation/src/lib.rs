@@ -41,7 +41,7 @@ mod score;
 mod session;
 
 #[cfg(feature = "runtime-benchmarks")]
-mod benchmarking;
+pub mod benchmarking;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -144,7 +144,7 @@ pub mod pallet {
         /// Who sets prices, budget and rules.
         type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-        /// Estimated cost of each call.
+        /// Measured cost of each call.
         type WeightInfo: WeightInfo;
     }
 

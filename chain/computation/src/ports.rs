@@ -46,6 +46,10 @@ pub trait Programs {
 
     /// The block of the program's last move to another key or other code: the same commands may come to another root after it.
     fn moved(program: &ProgramId) -> Option<BlockNumber>;
+
+    /// Makes a program of this owner's exist.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn deploy_for_benchmark(owner: &Account) -> ProgramId;
 }
 
 /// Chance that nobody chooses.

@@ -128,7 +128,7 @@ fn a_block_of_challenges_and_their_heartbeats_takes_a_quarter_of_a_block_at_most
     let asked = WorkRules::DEFAULT.challenges;
     let beat = W::heartbeat().saturating_add(W::authorize_heartbeat());
     // Everybody who was asked a window ago is silent, twenty are asked, and twenty answer.
-    let worst = W::begin_block(asked, asked, asked).saturating_add(beat.saturating_mul(asked.into()));
+    let worst = W::begin_block(0, asked, asked).saturating_add(beat.saturating_mul(asked.into()));
     // One second of computation in a block of two seconds.
     let block = frame_support::weights::constants::WEIGHT_REF_TIME_PER_SECOND;
     println!("{} us of {} us", worst.ref_time() / 1_000_000, block / 1_000_000);

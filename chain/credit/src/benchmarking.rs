@@ -1,10 +1,10 @@
 //! What each call, and each thing that happens to a command, costs in its dearest case.
 
-use crate::{Call, Config, Leaving, Pallet, Price, Programs as _, Reservations, Stakes};
+use crate::{Call, Config, HoldReason, Leaving, Pallet, Price, ProgramStakes, Programs as _, Reservations, Stakes};
 use frame_benchmarking::v2::*;
 use frame_support::traits::{
     EnsureOrigin, Get,
-    fungible::{Inspect as _, Unbalanced as _},
+    fungible::{Inspect as _, Unbalanced as _, hold::Mutate as _},
 };
 use frame_system::RawOrigin;
 use phala_messages::{
@@ -67,12 +67,14 @@ mod benchmarks {
 
     #[benchmark]
     fn unstake() -> Result<(), BenchmarkError> {
-        let (_, program) = program::<T>();
-        let who = rich::<T>("staker");
-        Pallet::<T>::stake(signed::<T>(&who), program, AMOUNT)?;
+        // Of a program that is no more: the stake is back at once.
+        let (who, gone) = (rich::<T>("staker"), ProgramId([7; 32]));
+        T::Currency::hold(&HoldReason::ProgramStake.into(), &who, AMOUNT.0)?;
+        Stakes::<T>::insert(gone, &who, AMOUNT);
+        ProgramStakes::<T>::insert(gone, AMOUNT);
         #[extrinsic_call]
-        _(RawOrigin::Signed(who.clone()), program, AMOUNT);
-        assert!(!Stakes::<T>::contains_key(program, who));
+        _(RawOrigin::Signed(who.clone()), gone, AMOUNT);
+        assert!(!Stakes::<T>::contains_key(gone, who));
         Ok(())
     }
 
@@ -184,6 +186,4 @@ mod benchmarks {
         }
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

@@ -116,7 +116,7 @@ pub mod pallet {
         /// Who sets the price.
         type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-        /// Estimated cost of each call.
+        /// Measured cost of each call.
         type WeightInfo: WeightInfo;
     }
 

@@ -81,6 +81,6 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-fn fingerprint(complaint: &Complaint) -> Hash {
+pub(crate) fn fingerprint(complaint: &Complaint) -> Hash {
     Hash(complaint.using_encoded(sp_io::hashing::blake2_256))
 }

@@ -128,6 +128,12 @@ impl<T: Config> Pallet<T> {
         })
     }
 
+    /// A look at all candidates, without what follows from it.
+    #[cfg(feature = "runtime-benchmarks")]
+    pub(crate) fn look() {
+        let _ = Self::find_due(Self::block(), RootGeneration::default());
+    }
+
     /// Making a root's key, once as many as wanted are eligible.
     fn due_generation(root: RootGeneration, eligible: &[Member], parameters: &Parameters) -> Option<Due> {
         let players = eligible.get(..parameters.members as usize)?.to_vec();

@@ -1,12 +1,15 @@
 //! What each call and each piece of the sweep costs, in its dearest case.
 
 use crate::{
-    Call, Config, DESCRIPTION_BYTES_MAX, Description, Holdings, LIST_MAX, Listed, NOTE_BYTES_MAX, Note, POSITIONS_MAX,
-    Pallet, PoolCount, Pools, Requests,
+    Call, Config, DESCRIPTION_BYTES_MAX, Description, GRACE_BLOCKS, Holdings, LIST_MAX, Listed, NOTE_BYTES_MAX, Note,
+    POSITIONS_MAX, Pallet, PoolCount, Pools, Requests,
 };
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
-use frame_support::traits::fungible::{Inspect as _, Unbalanced as _};
+use frame_support::{
+    traits::fungible::{Inspect as _, Unbalanced as _},
+    weights::Weight,
+};
 use frame_system::RawOrigin;
 use phala_economics::{CONTRIBUTION_MIN, Ppm, RequestId, Shares};
 use phala_messages::PoolId;
@@ -31,6 +34,16 @@ fn stake_pool<T: Config>(owner: &T::AccountId) -> Result<PoolId, BenchmarkError>
     let pool = next::<T>();
     Pallet::<T>::create_stake_pool(signed::<T>(owner), Ppm::percent(10))?;
     Ok(pool)
+}
+
+/// A stake pool of this owner's with so much free, for the benchmarks of others.
+pub fn found<T: Config>(owner: &T::AccountId, free: Planck) -> PoolId {
+    let more = T::Currency::minimum_balance().saturating_mul(2).saturating_add(free.0);
+    let _ = T::Currency::write_balance(owner, T::Currency::balance(owner).saturating_add(more));
+    let pool = next::<T>();
+    let _ = Pallet::<T>::create_stake_pool(signed::<T>(owner), Ppm::percent(10));
+    let _ = Pallet::<T>::contribute(signed::<T>(owner), pool, free);
+    pool
 }
 
 /// A vault with shares of as many pools as it may, which have earned since, and 100 PHA free; a delegator has 1,000 shares of it.
@@ -60,7 +73,10 @@ fn waiting<T: Config>(owner: &T::AccountId, requests: u32) -> Result<PoolId, Ben
     for index in 0..requests {
         let who = rich::<T>("holder", index);
         Pallet::<T>::contribute(signed::<T>(&who), pool, Planck(PHA))?;
-        Pallet::<T>::take_stake(pool, Planck(PHA))?;
+    }
+    Pallet::<T>::take_stake(pool, Planck(u128::from(requests) * PHA))?;
+    for index in 0..requests {
+        let who: T::AccountId = account("holder", index, 0);
         Pallet::<T>::withdraw(signed::<T>(&who), pool, Shares(PHA)).map_err(|error| error.error)?;
     }
     Ok(pool)
@@ -131,7 +147,8 @@ mod benchmarks {
         let pool = stake_pool::<T>(&owner)?;
         Pallet::<T>::add_to_list(signed::<T>(&owner), pool, owner.clone(), full(NOTE_BYTES_MAX)?)?;
         #[extrinsic_call]
-        _(RawOrigin::Signed(owner.clone()), pool, owner);
+        _(RawOrigin::Signed(owner.clone()), pool, owner.clone());
+        assert!(!Listed::<T>::contains_key(pool, owner));
         Ok(())
     }
 
@@ -184,7 +201,7 @@ mod benchmarks {
         let owner = rich::<T>("owner", 0);
         let pool = waiting::<T>(&owner, 2)?;
         #[extrinsic_call]
-        _(RawOrigin::Signed(rich::<T>("holder", 1)), pool, RequestId(1), Shares(PHA));
+        _(RawOrigin::Signed(account("holder", 1, 0)), pool, RequestId(1), Shares(PHA));
         assert!(!Requests::<T>::contains_key(pool, RequestId(1)));
         Ok(())
     }
@@ -235,6 +252,25 @@ mod benchmarks {
     }
 
     #[benchmark]
+    fn sweep_base() {
+        #[block]
+        {
+            Pallet::<T>::sweep(Weight::MAX, 1);
+        }
+    }
+
+    #[benchmark]
+    fn visit() -> Result<(), BenchmarkError> {
+        let pool = waiting::<T>(&rich::<T>("owner", 0), 1)?;
+        #[block]
+        {
+            Pallet::<T>::sweep(Weight::MAX, 1);
+        }
+        assert!(Requests::<T>::contains_key(pool, RequestId(0)));
+        Ok(())
+    }
+
+    #[benchmark]
     fn visit_vault() -> Result<(), BenchmarkError> {
         let (owner, delegator) = (rich::<T>("owner", 0), rich::<T>("delegator", 0));
         let (vault, _) = full_vault::<T>(&owner, &delegator)?;
@@ -242,21 +278,41 @@ mod benchmarks {
         Pallet::<T>::withdraw(signed::<T>(&delegator), vault, all).map_err(|error| error.error)?;
         #[block]
         {
-            Pallet::<T>::sweep(frame_support::weights::Weight::MAX, 1);
+            Pallet::<T>::sweep(Weight::MAX, 1);
         }
         Ok(())
     }
 
     #[benchmark]
     fn fill() -> Result<(), BenchmarkError> {
-        let owner = rich::<T>("owner", 0);
-        let pool = waiting::<T>(&owner, 1)?;
-        Pallet::<T>::return_stake(pool, Planck(PHA), Planck(0))?;
+        // A vault asked for all that it has of the pool.
+        let (owner, delegator) = (rich::<T>("owner", 0), rich::<T>("delegator", 0));
+        let (vault, pools) = full_vault::<T>(&owner, &delegator)?;
+        let pool = *pools.last().ok_or(BenchmarkError::Stop("the vault has pools"))?;
+        let free = Pallet::<T>::pool(pool)?.free;
+        Pallet::<T>::take_stake(pool, free)?;
+        let held = Holdings::<T>::get(pool, Pallet::<T>::account(vault)).unwrap_or_default().free;
+        Pallet::<T>::vault_withdraw(signed::<T>(&owner), vault, pool, held)?;
+        Pallet::<T>::return_stake(pool, free, Planck(0))?;
+        let mut record = Pallet::<T>::pool(pool)?;
         #[block]
         {
-            Pallet::<T>::sweep(frame_support::weights::Weight::MAX, 1);
+            Pallet::<T>::fill(pool, &mut record, 1);
         }
         assert!(!Requests::<T>::contains_key(pool, RequestId(0)));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn find_overdue() -> Result<(), BenchmarkError> {
+        let pool = waiting::<T>(&rich::<T>("owner", 0), 1)?;
+        let mut record = Pallet::<T>::pool(pool)?;
+        frame_system::Pallet::<T>::set_block_number(GRACE_BLOCKS.saturating_add(10).into());
+        #[block]
+        {
+            Pallet::<T>::find_overdue(pool, &mut record, 1);
+        }
+        assert!(record.queue.shares_overdue > Shares(0));
         Ok(())
     }
 
@@ -295,6 +351,4 @@ mod benchmarks {
         }
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

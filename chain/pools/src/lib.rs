@@ -50,7 +50,7 @@ mod vault;
 mod votes;
 
 #[cfg(feature = "runtime-benchmarks")]
-mod benchmarking;
+pub mod benchmarking;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -149,7 +149,7 @@ pub mod pallet {
         /// Receives rewards that a pool cannot take: nobody has a share of it, or it is bankrupt.
         type UnclaimedTo: Get<Self::AccountId>;
 
-        /// Estimated cost of each call.
+        /// Measured cost of each call.
         type WeightInfo: WeightInfo;
     }
 

@@ -93,6 +93,7 @@ struct Arranged<T: Config> {
 fn deployed<T: Config>() -> Result<Arranged<T>, BenchmarkError> {
     let owner = rich::<T>("owner", 0);
     let (worker, key) = worker::<T>();
+    T::Keys::guard_for_benchmark();
     Pallet::<T>::create_cluster(RawOrigin::Signed(owner.clone()).into())?;
     Pallet::<T>::assign_worker(RawOrigin::Signed(owner.clone()).into(), CLUSTER, worker)?;
     let program = ProgramId::derive(&Pallet::<T>::account(&owner), 0);
@@ -118,13 +119,23 @@ fn live<T: Config>(commands: u32, bytes: u32) -> Result<Arranged<T>, BenchmarkEr
     Ok(arranged)
 }
 
-/// A doubted lead, and what shows it.
+/// A lead that was doubted and did not show itself, with stake at work, in the largest cluster; and who takes its place.
 fn doubted<T: Config>() -> Result<SignedLeadMessage, BenchmarkError> {
-    let Arranged { worker, key, .. } = deployed::<T>()?;
+    let Arranged { owner, worker: lead, key, .. } = deployed::<T>()?;
+    T::Workers::employ_for_benchmark(&lead);
+    let worker = WorkerId([0x78; 32]);
+    T::Workers::admit_for_benchmark(&worker, &InstanceKey(key.0));
+    Pallet::<T>::assign_worker(RawOrigin::Signed(owner.clone()).into(), CLUSTER, worker)?;
+    for n in 2..T::WorkersPerCluster::get().min(100) {
+        let other = WorkerId([n as u8; 32]);
+        T::Workers::admit_for_benchmark(&other, &InstanceKey(other.0));
+        Pallet::<T>::assign_worker(RawOrigin::Signed(owner.clone()).into(), CLUSTER, other)?;
+    }
     let newest = Pallet::<T>::block();
     Leads::<T>::mutate(CLUSTER, |record| record.doubted = Some(newest));
+    frame_system::Pallet::<T>::set_block_number(newest.saturating_add(T::LeadPatience::get()).next().0.into());
     let term = Leads::<T>::get(CLUSTER).term;
-    let message = LeadMessage { cluster: CLUSTER, term, newest, step: LeadStep::Show, worker };
+    let message = LeadMessage { cluster: CLUSTER, term, newest, step: LeadStep::Take, worker };
     let signature = sign(&key, message.signing_hash(&Pallet::<T>::genesis()))?;
     Ok(SignedLeadMessage { message, signature })
 }
@@ -183,6 +194,7 @@ mod benchmarks {
     #[benchmark]
     fn deploy(h: Linear<0, OUTBOUND_HOSTS_MAX>) -> Result<(), BenchmarkError> {
         let owner = rich::<T>("owner", 0);
+        T::Keys::guard_for_benchmark();
         Pallet::<T>::create_cluster(RawOrigin::Signed(owner.clone()).into())?;
         Clusters::<T>::mutate(CLUSTER, |cluster| cluster.as_mut().map(|cluster| cluster.slots = 1));
         FreeSlots::<T>::insert(CLUSTER, 0, ());
@@ -254,7 +266,7 @@ mod benchmarks {
         let signed = signed_anchor(&arranged, n.into())?;
         #[extrinsic_call]
         _(Origin::<T>::Authorized, signed);
-        assert_eq!(Anchors::<T>::get(arranged.program).map(|anchor| anchor.version), Some(n.into()));
+        assert_eq!(Anchors::<T>::get(arranged.program).map(|record| record.version), Some(n.into()));
         Ok(())
     }
 
@@ -302,8 +314,10 @@ mod benchmarks {
     #[benchmark]
     fn lead() -> Result<(), BenchmarkError> {
         let signed = doubted::<T>()?;
+        let worker = signed.message.worker;
         #[extrinsic_call]
         _(Origin::<T>::Authorized, signed);
+        assert_eq!(Clusters::<T>::get(CLUSTER).and_then(|cluster| cluster.workers.first().copied()), Some(worker));
         Ok(())
     }
 
@@ -330,6 +344,4 @@ mod benchmarks {
         assert!(!Commands::<T>::contains_key(program, 0));
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

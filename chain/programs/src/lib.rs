@@ -99,6 +99,10 @@ pub trait Workers {
     /// Makes a worker exist with this instance, admitted, without evidence.
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(worker: &WorkerId, instance: &InstanceKey);
+
+    /// Gives a worker that exists stake at work, for it to lose.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn employ_for_benchmark(_worker: &WorkerId) {}
 }
 
 /// Who guards the keys of programs. The runtime answers from its custody; `()` says that nobody does.
@@ -126,6 +130,10 @@ pub trait Keys {
     /// # Errors
     /// When that root takes no programs.
     fn moved(program: &ProgramId, root: Option<RootGeneration>) -> DispatchResult;
+
+    /// From now on somebody guards the keys of new programs.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn guard_for_benchmark() {}
 }
 
 impl Keys for () {

@@ -43,6 +43,8 @@ mod custodians;
 mod message;
 mod ports;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -101,7 +103,7 @@ pub mod pallet {
         /// Who announces, cancels and binds.
         type CareOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-        /// Estimated cost of each call.
+        /// Measured cost of each call.
         type WeightInfo: WeightInfo;
     }
 

@@ -22,4 +22,12 @@ pub trait Custody {
 
     /// A new master key is wanted, because this root's key shares were in custodians' hands.
     fn rotate(root: RootGeneration) -> DispatchResult;
+
+    /// Makes a root whose epoch came to this and has as many members as there may be, all admitted with one instance. Answers the
+    /// root, and as many machines that may take their seats.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn arrange_for_benchmark(
+        instance: &InstanceKey,
+        output_hash: phala_messages::Hash,
+    ) -> Option<(RootGeneration, alloc::vec::Vec<WorkerId>)>;
 }

@@ -7,13 +7,16 @@ use crate::{
     SWEEP_RECORDS_MAX, SweptUpTo, Verdict, Workers,
     fixture::{FIXTURE, Fixture},
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use codec::Decode;
 use frame_benchmarking::v2::*;
 use frame_support::{pallet_prelude::*, traits::Authorize};
 use frame_system::{Origin, pallet_prelude::BlockNumberFor};
 use phala_evidence::{CollateralKey, Policy, StoredCollateral, TrustedRoot};
-use phala_messages::{Hash, InstanceKey, Role, Root, Tee, WorkerId, collateral::Collateral as Piece};
+use phala_messages::{
+    Attested, Hash, InstanceKey, Registration, Role, Root, TcbStatus, Tee, TransportKey, WorkerId, WorkerRecord,
+    collateral::Collateral as Piece, limits::ENDPOINT_BYTES_MAX,
+};
 use phala_units::{BlockNumber, UnixMillis};
 use sp_runtime::traits::Zero;
 
@@ -74,6 +77,23 @@ fn fill<T: Config>(pieces: u32) -> Result<(), BenchmarkError> {
     Ok(())
 }
 
+/// Makes a machine exist in this role, its instance admitted, without evidence: for the benchmarks of others.
+pub fn admit<T: Config>(role: Role, worker: &WorkerId, instance: &InstanceKey) {
+    let measurement = Hash([0x4d; 32]);
+    let endpoint = vec![b'a'; ENDPOINT_BYTES_MAX as usize].try_into().unwrap_or_default();
+    let (worker, instance) = (*worker, *instance);
+    let record = WorkerRecord {
+        registration: Registration { worker, instance, transport: TransportKey([5; 32]), role, endpoint },
+        attested: Attested { tee: Tee::Tdx, root: Root::Intel, tcb: TcbStatus::UpToDate, measurement },
+        admitted_block: BlockNumber(0),
+        admitted_at: UnixMillis(0),
+        expires_at: UnixMillis(u64::MAX),
+    };
+    Measurements::<T>::insert(role, measurement, ());
+    Workers::<T>::insert(worker, record);
+    crate::Instances::<T>::insert(instance, worker);
+}
+
 #[benchmarks(where T: Config)]
 mod benchmarks {
     use super::*;
@@ -96,7 +116,7 @@ mod benchmarks {
         // The dearest case replaces an instance.
         let (hash, verdict) = crate::Judged::<T>::get().ok_or("a verdict was handed over")?;
         let Verdict::Evidence(judgement) = &verdict else { return Err("the verdict is over evidence".into()) };
-        let mut before = phala_messages::WorkerRecord {
+        let mut before = WorkerRecord {
             registration: submission.registration.clone(),
             attested: judgement.attested,
             admitted_block: BlockNumber(0),
@@ -143,7 +163,7 @@ mod benchmarks {
 
     #[benchmark]
     fn disallow_measurement() -> Result<(), BenchmarkError> {
-        let origin = T::GuardOriginn::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
+        let origin = T::GuardOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
         Measurements::<T>::insert(Role::Worker, Hash([1; 32]), ());
         #[extrinsic_call]
         _(origin as T::RuntimeOrigin, Role::Worker, Hash([1; 32]));
@@ -197,6 +217,4 @@ mod benchmarks {
         assert_eq!(SweptUpTo::<T>::get().is_some(), n == SWEEP_RECORDS_MAX);
         Ok(())
     }
-
-    impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
 }

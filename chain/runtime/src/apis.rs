@@ -238,8 +238,11 @@ impl_runtime_apis! {
         fn on_runtime_upgrade(
             checks: frame_try_runtime::UpgradeCheckSelect,
         ) -> (frame_support::weights::Weight, frame_support::weights::Weight) {
-            let weight = Executive::try_runtime_upgrade(checks).unwrap_or_default();
-            (weight, BLOCK_WEIGHT_MAX)
+            // Whoever asks must not take a failure for an upgrade that costs nothing. No block ever runs this.
+            match Executive::try_runtime_upgrade(checks) {
+                Ok(weight) => (weight, BLOCK_WEIGHT_MAX),
+                Err(error) => panic!("the upgrade fails its checks: {error:?}"),
+            }
         }
 
         fn execute_block(
@@ -248,7 +251,35 @@ impl_runtime_apis! {
             signature_check: bool,
             select: frame_try_runtime::TryStateSelect,
         ) -> frame_support::weights::Weight {
-            Executive::try_execute_block(block, state_root_check, signature_check, select).unwrap_or_default()
+            match Executive::try_execute_block(block, state_root_check, signature_check, select) {
+                Ok(weight) => weight,
+                Err(error) => panic!("the block fails its checks: {error:?}"),
+            }
+        }
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    impl frame_benchmarking::Benchmark<Block> for Runtime {
+        fn benchmark_metadata(
+            extra: bool,
+        ) -> (Vec<frame_benchmarking::BenchmarkList>, Vec<frame_support::traits::StorageInfo>) {
+            use frame_benchmarking::BenchmarkList;
+            use frame_support::traits::StorageInfoTrait as _;
+            let mut list = Vec::<BenchmarkList>::new();
+            list_benchmarks!(list, extra);
+            (list, AllPalletsWithSystem::storage_info())
+        }
+
+        fn dispatch_benchmark(
+            config: frame_benchmarking::BenchmarkConfig,
+        ) -> Result<Vec<frame_benchmarking::BenchmarkBatch>, alloc::string::String> {
+            use frame_benchmarking::BenchmarkBatch;
+            use frame_support::traits::WhitelistedStorageKeys as _;
+            let whitelist = AllPalletsWithSystem::whitelisted_storage_keys();
+            let mut batches = Vec::<BenchmarkBatch>::new();
+            let params = (&config, &whitelist);
+            add_benchmarks!(params, batches);
+            Ok(batches)
         }
     }
 }

@@ -196,7 +196,12 @@ impl pallet_programs::Workers for Registered {
 
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(worker: &WorkerId, instance: &InstanceKey) {
-        pallet_registry::benchmarking::admit::<Runtime>(worker, instance);
+        pallet_registry::benchmarking::admit::<Runtime>(Role::Worker, worker, instance);
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn employ_for_benchmark(worker: &WorkerId) {
+        pallet_computation::benchmarking::employ::<Runtime>(worker);
     }
 }
 
@@ -228,7 +233,7 @@ impl pallet_custody::Machines for Registered {
 
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(id: &WorkerId, instance: &InstanceKey) {
-        pallet_registry::benchmarking::admit::<Runtime>(id, instance);
+        pallet_registry::benchmarking::admit::<Runtime>(Role::Gatekeeper, id, instance);
     }
 }
 
@@ -265,6 +270,11 @@ impl pallet_programs::Keys for Guarded {
 
     fn moved(program: &ProgramId, root: Option<RootGeneration>) -> sp_runtime::DispatchResult {
         root.map_or(Ok(()), |root| Custody::note_program_root(program, root))
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn guard_for_benchmark() {
+        pallet_custody::benchmarking::open::<Runtime>();
     }
 }
 
@@ -319,6 +329,14 @@ impl pallet_key_recovery::Custody for Seats {
 
     fn rotate(root: RootGeneration) -> sp_runtime::DispatchResult {
         Custody::rotate_from(root)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn arrange_for_benchmark(
+        instance: &InstanceKey,
+        output_hash: phala_messages::Hash,
+    ) -> Option<(RootGeneration, Vec<WorkerId>)> {
+        pallet_custody::benchmarking::found::<Runtime>(instance, output_hash).ok()
     }
 }
 

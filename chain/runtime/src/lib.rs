@@ -31,6 +31,9 @@ include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 extern crate alloc;
 
 pub mod accounts;
+#[cfg(feature = "runtime-benchmarks")]
+#[macro_use]
+mod benchmarks;
 pub mod apis;
 pub mod configs;
 pub mod constants;
@@ -192,5 +195,7 @@ mod tests_of_validators;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_weights;
 #[cfg(test)]
 mod tests_of_custody;

@@ -40,7 +40,7 @@ impl pallet_computation::Workers for Registered {
 
     #[cfg(feature = "runtime-benchmarks")]
     fn admit_for_benchmark(worker: &WorkerId, instance: &phala_messages::InstanceKey) {
-        pallet_registry::benchmarking::admit::<Runtime>(worker, instance);
+        pallet_registry::benchmarking::admit::<Runtime>(Role::Worker, worker, instance);
     }
 }
 
@@ -67,6 +67,11 @@ impl pallet_computation::Programs for Hosting {
 
     fn moved(program: &ProgramId) -> Option<BlockNumber> {
         pallet_programs::KeyRecords::<Runtime>::get(program).moved.map(|moved| moved.block)
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn deploy_for_benchmark(owner: &Account) -> ProgramId {
+        pallet_programs::benchmarking::found::<Runtime>(owner)
     }
 }
 
