@@ -196,6 +196,6 @@ mod tests_of_validators;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod tests_of_weights;
-#[cfg(test)]
 mod tests_of_custody;
+#[cfg(test)]
+mod tests_of_weights;
